@@ -1,0 +1,192 @@
+"""An immutable graph: nodes by name, with what the caller feeds and fetches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from octavo.errors import GraphError
+from octavo.graph.attrs import Attrs
+from octavo.graph.names import canonical, is_control, producer_name
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation. `inputs` are tensor names in canonical spelling: "conv", "split:1", or "^init" for control."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...] = ()
+    attrs: Attrs = field(default_factory=dict)
+    device: str = ""
+
+    @property
+    def data_inputs(self) -> tuple[str, ...]:
+        """The inputs that carry tensors, in order."""
+        return tuple(t for t in self.inputs if not is_control(t))
+
+    @property
+    def control_inputs(self) -> tuple[str, ...]:
+        """The inputs that only order execution, each with its "^"."""
+        return tuple(t for t in self.inputs if is_control(t))
+
+    def with_attrs(self, **attrs: Any) -> Node:
+        """The same node with some attributes replaced or added."""
+        return replace(self, attrs={**self.attrs, **attrs})
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A GraphDef's nodes, by name and in their file's order.
+
+    Args:
+        nodes: name -> node. Inputs name other nodes of the same mapping.
+        inputs: tensor names that the caller feeds ("input"); may be empty when not known.
+        outputs: tensor names that the caller fetches ("softmax"); never removed or renamed by a transform.
+        library: the FunctionDefLibrary message, or None.
+        versions: the VersionDef message, or None.
+    """
+
+    nodes: Mapping[str, Node]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    library: Any = None
+    versions: Any = None
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[Node, ...]]:
+        """Node name -> the nodes that read it, data or control, each once, in file order."""
+        found: dict[str, list[Node]] = {name: [] for name in self.nodes}
+        for node in self.nodes.values():
+            for name in dict.fromkeys(producer_name(t) for t in node.inputs):
+                if name in found:
+                    found[name].append(node)
+        return {name: tuple(users) for name, users in found.items()}
+
+    @cached_property
+    def output_names(self) -> frozenset[str]:
+        """The names of the nodes that produce the graph's outputs."""
+        return frozenset(producer_name(t) for t in self.outputs)
+
+    @cached_property
+    def input_names(self) -> frozenset[str]:
+        """The names of the nodes that the caller feeds."""
+        return frozenset(producer_name(t) for t in self.inputs)
+
+    def producer(self, tensor: str) -> Node:
+        """The node that makes `tensor`.
+
+        Raises:
+            GraphError: when no node of the graph makes it.
+        """
+        try:
+            return self.nodes[producer_name(tensor)]
+        except KeyError:
+            raise GraphError(f"no node makes the tensor {tensor!r}") from None
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """The same graph around other nodes; their inputs must all be among them.
+
+        Raises:
+            GraphError: when a node reads one that is not there, or two nodes have one name.
+        """
+        by_name: dict[str, Node] = {}
+        for node in nodes:
+            if node.name in by_name:
+                raise GraphError(f"two nodes are named {node.name!r}")
+            by_name[node.name] = node
+        result = replace(self, nodes=by_name)
+        result.check()
+        return result
+
+    def with_ends(self, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
+        """The same graph with the caller's inputs and outputs named.
+
+        Raises:
+            GraphError: when one of them is not a node of the graph; the message lists near names.
+        """
+        for tensor in (*inputs, *outputs):
+            if producer_name(tensor) not in self.nodes:
+                raise GraphError(self._unknown_name(tensor))
+        return replace(self, inputs=tuple(map(canonical, inputs)), outputs=tuple(map(canonical, outputs)))
+
+    def check(self) -> None:
+        """Confirm that every input names a node of the graph and every graph output exists.
+
+        Raises:
+            GraphError: naming the node and the input that is missing.
+        """
+        for node in self.nodes.values():
+            for tensor in node.inputs:
+                if producer_name(tensor) not in self.nodes:
+                    raise GraphError(f"{node.op} {node.name!r} reads {tensor!r}, which no node makes")
+        for tensor in self.outputs:
+            if producer_name(tensor) not in self.nodes:
+                raise GraphError(self._unknown_name(tensor))
+
+    def needed_by(self, targets: Iterable[str]) -> frozenset[str]:
+        """The names of all nodes that the targets depend on, the targets' own nodes included."""
+        todo = deque(producer_name(t) for t in targets)
+        seen: set[str] = set()
+        while todo:
+            name = todo.popleft()
+            if name not in seen:
+                seen.add(name)
+                todo.extend(producer_name(t) for t in self.nodes[name].inputs)
+        return frozenset(seen)
+
+    def without_dead_nodes(self) -> Graph:
+        """The same graph without what no output needs; unchanged when the outputs are not known.
+
+        The nodes that the caller feeds stay.
+        """
+        if not self.outputs:
+            return self
+        needed = self.needed_by((*self.outputs, *self.inputs))
+        if len(needed) == len(self.nodes):
+            return self
+        return replace(self, nodes={n.name: n for n in self.nodes.values() if n.name in needed})
+
+    def _unknown_name(self, tensor: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(producer_name(tensor), self.nodes, n=3, cutoff=0.5)
+        hint = f"; near names: {', '.join(near)}" if near else ""
+        return f"no node named {producer_name(tensor)!r} among the graph's {len(self.nodes)} nodes{hint}"
+
+
+def rewire(nodes: Iterable[Node], renames: Mapping[str, str]) -> list[Node]:
+    """The nodes with some input tensors replaced; a chain of renames is followed to its end.
+
+    Args:
+        nodes: the nodes to rewrite.
+        renames: tensor name -> tensor name, canonical ("a", "a:1"). Where a node's output 0 ("a") is renamed, control
+            edges "^a" move to the new tensor's node.
+
+    Raises:
+        GraphError: when the renames run in a circle.
+    """
+    if not renames:
+        return list(nodes)
+    return [_rewired(node, renames) for node in nodes]
+
+
+def follow(tensor: str, renames: Mapping[str, str]) -> str:
+    """Where a chain of renames leads a tensor."""
+    seen = {tensor}
+    while tensor in renames:
+        tensor = renames[tensor]
+        if tensor in seen:
+            raise GraphError(f"renames run in a circle at {tensor!r}")
+        seen.add(tensor)
+    return tensor
+
+
+def _rewired(node: Node, renames: Mapping[str, str]) -> Node:
+    inputs = tuple(
+        "^" + producer_name(follow(t[1:], renames)) if is_control(t) else follow(t, renames) for t in node.inputs
+    )
+    return node if inputs == node.inputs else replace(node, inputs=inputs)

@@ -1,0 +1,97 @@
+"""A graph in a TensorFlow session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from octavo.errors import GraphError
+from octavo.graph.graph import Graph
+from octavo.graph.names import producer_name
+from octavo.graph.proto import to_def
+from octavo.graph.tensors import Array
+from octavo.runtime.tensorflow import import_tensorflow
+
+
+class GraphSession:
+    """A graph loaded into a session of its own; a context manager.
+
+    Args:
+        graph: the graph to load.
+        fetches: tensor names ("softmax", "split:1") that `run` returns, in order; the graph's outputs where left out.
+        threads: intra-op threads; 0 leaves the choice to TensorFlow.
+
+    Raises:
+        GraphError: when TensorFlow cannot load the graph.
+    """
+
+    def __init__(self, graph: Graph, fetches: Sequence[str] | None = None, *, threads: int = 0) -> None:
+        tf = import_tensorflow()
+        wanted = tuple(graph.outputs if fetches is None else fetches)
+        loaded = tf.Graph()
+        try:
+            with loaded.as_default():
+                tf.graph_util.import_graph_def(to_def(graph), name="")
+            self._fetches = [loaded.get_tensor_by_name(full_name(t)) for t in wanted]
+        except (ValueError, KeyError, tf.errors.OpError) as fault:
+            raise GraphError(f"TensorFlow cannot load the graph: {_first_line(fault)}") from fault
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
+        )
+        self._session = tf.compat.v1.Session(graph=loaded, config=config)
+        self._errors = tf.errors.OpError
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The fetched tensors' values.
+
+        Raises:
+            GraphError: when the graph fails to run; the message is the first line of TensorFlow's.
+        """
+        try:
+            values: list[Array] = self._session.run(
+                self._fetches, {full_name(name): value for name, value in feeds.items()}
+            )
+        except (self._errors, ValueError, TypeError) as fault:
+            raise GraphError(f"the graph fails to run: {_first_line(fault)}") from fault
+        return values
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def full_name(tensor: str) -> str:
+    """The name TensorFlow's API wants: "a" becomes "a:0"."""
+    return tensor if ":" in tensor else f"{tensor}:0"
+
+
+def placeholder_shape(graph: Graph, tensor: str) -> tuple[int | None, ...] | None:
+    """The shape that an input's placeholder declares; None for unknown rank."""
+    from octavo.graph.attrs import read_shape
+
+    attrs = graph.nodes[producer_name(tensor)].attrs
+    return read_shape(attrs["shape"]) if "shape" in attrs else None
+
+
+def placeholder_dtype(graph: Graph, tensor: str) -> str:
+    """The dtype that an input's placeholder declares, e.g. "float32"."""
+    from octavo.graph.attrs import read_dtype
+
+    node = graph.nodes[producer_name(tensor)]
+    if "dtype" not in node.attrs:
+        raise GraphError(f"the input {tensor!r} is a {node.op}, wanted a Placeholder")
+    return read_dtype(node.attrs["dtype"])
+
+
+def _first_line(fault: Exception) -> str:
+    text: Any = getattr(fault, "message", None) or str(fault)
+    return str(text).splitlines()[0][:300] if text else type(fault).__name__
