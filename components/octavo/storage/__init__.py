@@ -1,0 +1,26 @@
+"""Objects by URI: local files, S3 and what speaks its protocol, Google Cloud Storage.
+
+    open_store(uri) -> Store, key      the store's verbs: store.py
+    read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), join(uri, name)
+
+A store's client is imported when a URI of that store is first opened.
+"""
+
+from octavo.storage.store import MissingObjectError, Store, StoredObject
+from octavo.storage.transfer import download, exists, join, list_objects, open_store, read_bytes, upload
+from octavo.storage.uri import Uri, parse_uri
+
+__all__ = [
+    "MissingObjectError",
+    "Store",
+    "StoredObject",
+    "Uri",
+    "download",
+    "exists",
+    "join",
+    "list_objects",
+    "open_store",
+    "parse_uri",
+    "read_bytes",
+    "upload",
+]

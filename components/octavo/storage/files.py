@@ -1,0 +1,92 @@
+"""The store of local files: keys are absolute paths."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from octavo.errors import StorageError
+from octavo.storage.partial import PART_PREFIX, part_file
+from octavo.storage.store import MissingObjectError, StoredObject
+
+
+class FileStore:
+    """Local files, and whatever is mounted among them."""
+
+    def read(self, key: str) -> bytes:
+        """The whole file."""
+        with _explained(key):
+            return Path(key).read_bytes()
+
+    def download(self, key: str, path: Path) -> None:
+        """Copy the file to another path."""
+        with _explained(key), Path(key).open("rb") as source, part_file(path) as copy:
+            shutil.copyfileobj(source, copy)
+
+    def write(self, key: str, data: bytes) -> None:
+        """Make or replace the file."""
+        with part_file(Path(key)) as file:
+            file.write(data)
+
+    def upload(self, path: Path, key: str) -> None:
+        """Copy another file to this one."""
+        self.download(str(path), Path(key))
+
+    def list(self, folder: str) -> Sequence[StoredObject]:
+        """Every file under the folder, links followed."""
+        with _explained(folder):
+            files = ((path, path.stat().st_size) for path in _walk(Path(folder)))
+            found = [
+                StoredObject(str(path), path.relative_to(folder).as_posix(), size) for path, size in files
+            ]
+        return sorted(found, key=lambda entry: entry.name)
+
+    def size(self, key: str) -> int:
+        """Bytes of the file."""
+        if Path(key).is_dir():
+            raise MissingObjectError(f"{key!r} is a folder; wanted a file")
+        with _explained(key):
+            return Path(key).stat().st_size
+
+    def delete(self, key: str) -> None:
+        """Remove the file."""
+        with _explained(key):
+            Path(key).unlink(missing_ok=True)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The regular files under a folder; each folder once, so that links cannot make a circle."""
+    seen: set[str] = set()
+    if not folder.is_dir():
+        return
+    for top, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        real = os.path.realpath(top)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        paths = (Path(top, name) for name in names if not name.startswith(PART_PREFIX))
+        yield from (path for path in paths if path.is_file())
+
+
+def _raise(fault: OSError) -> NoReturn:
+    """A folder that cannot be read must not pass for an empty one."""
+    raise fault
+
+
+@contextmanager
+def _explained(key: str) -> Iterator[None]:
+    """Turn the operating system's errors into sentences."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as fault:
+        raise MissingObjectError(f"there is no file {key!r}; check the path") from fault
+    except IsADirectoryError as fault:
+        raise MissingObjectError(f"{key!r} is a folder; wanted a file") from fault
+    except OSError as fault:
+        raise StorageError(f"the file {key!r} cannot be used: {fault.strerror}") from fault

@@ -1,0 +1,65 @@
+"""What every store can do, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from octavo.errors import StorageError
+
+
+class MissingObjectError(StorageError):
+    """An object that is not there, in a store that answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of a listing.
+
+    Attributes:
+        uri: where it is, as every function of `octavo.storage` takes it.
+        name: its key relative to the folder that was listed.
+        size: bytes.
+    """
+
+    uri: str
+    name: str
+    size: int
+
+
+class Store(Protocol):
+    """One bucket, or the local files. Safe to call from several threads.
+
+    Every method raises StorageError, in one sentence, when the store cannot be reached, refuses the
+    credentials or has no such bucket; those that need an object raise MissingObjectError when it is absent.
+    """
+
+    def read(self, key: str) -> bytes:
+        """The whole object, its size and checksum verified where the store tells them."""
+        ...
+
+    def download(self, key: str, path: Path) -> None:
+        """Stream the object to a local file, which appears whole or not at all; verified as by `read`."""
+        ...
+
+    def write(self, key: str, data: bytes) -> None:
+        """Make or replace the object, whole or not at all."""
+        ...
+
+    def upload(self, path: Path, key: str) -> None:
+        """Make or replace the object with the content of a local file, whole or not at all."""
+        ...
+
+    def list(self, folder: str) -> Sequence[StoredObject]:
+        """Everything under a folder, however deep, ordered by name; nothing when there is no such folder."""
+        ...
+
+    def size(self, key: str) -> int:
+        """Bytes of the object."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is absent already is no error."""
+        ...
