@@ -1,0 +1,157 @@
+"""The store of S3 and everything that speaks its protocol, on the minio client."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mimetypes
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from minio.error import S3Error
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+from octavo.errors import StorageError
+from octavo.storage.partial import opened, part_file
+from octavo.storage.s3_client import s3_client
+from octavo.storage.s3_errors import explained
+from octavo.storage.s3_settings import s3_settings
+from octavo.storage.store import StoredObject
+from octavo.storage.uri import Uri, as_folder
+
+PIECE_BYTES = 1 << 20
+"""How much of a download is in memory."""
+
+PART_BYTES = 64 << 20
+"""Uploads up to this size are one request, whose ETag is the content's MD5; larger ones go in parts of it."""
+
+BODY_TRIES = 2
+"""How often a download that breaks off half-way is begun."""
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+class S3Store:
+    """One bucket of the store that the environment names."""
+
+    def __init__(self, scheme: str, bucket: str) -> None:
+        self._scheme, self._bucket = scheme, bucket
+        self._settings = s3_settings(scheme)
+        with self._explained(""):
+            self._client = s3_client(self._settings)
+
+    def read(self, key: str) -> bytes:
+        """The whole object."""
+        content = io.BytesIO()
+        self._fetch(key, content)
+        return content.getvalue()
+
+    def download(self, key: str, path: Path) -> None:
+        """Stream the object to a local file."""
+        with part_file(path) as file:
+            self._fetch(key, file)
+
+    def write(self, key: str, data: bytes) -> None:
+        """Make or replace the object."""
+        self._put(key, io.BytesIO(data), len(data))
+
+    def upload(self, path: Path, key: str) -> None:
+        """Make or replace the object with the content of a local file."""
+        with opened(path) as file:
+            self._put(key, file, path.stat().st_size)
+
+    def list(self, folder: str) -> Sequence[StoredObject]:
+        """Every object under the folder; the empty objects that stand for folders are left out."""
+        prefix = as_folder(folder)
+        with self._explained(prefix):
+            entries = list(self._client.list_objects(self._bucket, prefix=prefix, recursive=True))
+        keys = {str(entry.object_name): int(entry.size or 0) for entry in entries}
+        found = (StoredObject(self._uri(key), key[len(prefix) :], size) for key, size in keys.items())
+        return sorted(
+            (entry for entry in found if not entry.name.endswith("/")), key=lambda entry: entry.name
+        )
+
+    def size(self, key: str) -> int:
+        """Bytes of the object."""
+        with self._explained(key):
+            try:
+                return int(self._client.stat_object(self._bucket, key).size)
+            except S3Error:
+                return self._size_by_get(key)
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        with self._explained(key):
+            self._client.remove_object(self._bucket, key)
+
+    def _size_by_get(self, key: str) -> int:
+        """The size again, by the request whose refusal says why (HEAD's has no body to say it in)."""
+        with _closing(self._client.get_object(self._bucket, key)) as answer:
+            return int(answer.headers["Content-Length"])
+
+    def _put(self, key: str, content: BinaryIO, size: int) -> None:
+        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        with self._explained(key):
+            self._client.put_object(
+                self._bucket,
+                key,
+                content,
+                size,
+                content_type=kind,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,
+            )
+
+    def _fetch(self, key: str, sink: BinaryIO) -> None:
+        """Fill the sink with the object, once more from its start when the connection breaks off."""
+        with self._explained(key):
+            for tries_left in reversed(range(BODY_TRIES)):
+                try:
+                    self._copy(key, sink)
+                except (ProtocolError, ReadTimeoutError):
+                    if not tries_left:
+                        raise
+                    sink.seek(0)
+                    sink.truncate()
+                else:
+                    return
+
+    def _copy(self, key: str, sink: BinaryIO) -> None:
+        """One download: the bytes as stored, none missing, of the checksum that the store tells."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        with _closing(self._client.get_object(self._bucket, key)) as answer:
+            for piece in answer.stream(PIECE_BYTES, decode_content=False):
+                sink.write(piece)
+                md5.update(piece)
+            wanted = _stored_md5(answer.headers)
+        if wanted not in (None, md5.hexdigest()):
+            raise StorageError(
+                f"{self._uri(key)} arrived damaged (MD5 {md5.hexdigest()}, wanted {wanted}); try again"
+            )
+
+    def _explained(self, key: str) -> AbstractContextManager[None]:
+        return explained(self._uri(key), self._bucket, self._settings)
+
+    def _uri(self, key: str) -> str:
+        return str(Uri(self._scheme, self._bucket, key))
+
+
+@contextmanager
+def _closing(answer: Any) -> Iterator[Any]:
+    """Give the connection back, whether or not its body was read."""
+    try:
+        yield answer
+    finally:
+        answer.close()
+        answer.release_conn()
+
+
+def _stored_md5(headers: Mapping[str, str]) -> str | None:
+    """The content's MD5 where the ETag is one: not for objects sent in parts, nor under a customer's key."""
+    etag = headers.get("ETag", "").strip('"').lower()
+    by_key = headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
+    by_customer = "x-amz-server-side-encryption-customer-algorithm" in headers
+    return etag if _MD5.fullmatch(etag) and not by_key and not by_customer else None

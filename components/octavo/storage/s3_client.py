@@ -1,0 +1,96 @@
+"""The minio client: made once for each set of settings, bounded in time."""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
+
+import certifi
+from minio import Minio
+from minio.credentials import Credentials, IamAwsProvider, Provider
+from urllib3 import PoolManager, Retry, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from octavo.errors import StorageError
+from octavo.storage.s3_settings import IDENTITY, S3Settings
+
+CONNECT_SECONDS = 3.0
+"""How long a connection may take; tried three times."""
+
+STALL_SECONDS = 8.0
+"""How long the store may say nothing; tried twice."""
+
+CONNECTIONS = 32
+"""Connections that are kept open to one store."""
+
+
+def s3_client(settings: S3Settings) -> Minio:
+    """The client of these settings, shared by the threads of this process (a fork makes its own)."""
+    return _client(settings, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _client(settings: S3Settings, _process: int) -> Minio:
+    url = urlsplit(settings.endpoint)
+    http = _http()
+    return Minio(
+        url.netloc,
+        access_key=settings.access_key,
+        secret_key=settings.secret_key,
+        session_token=settings.session_token,
+        secure=url.scheme == "https",
+        region=settings.region,
+        credentials=_PodIdentity(http) if any(settings.identity) else None,
+        http_client=http,
+    )
+
+
+class _PiecewisePool(PoolManager):
+    """Sends a body in pieces, so that the time-out bounds a stall and not the whole upload."""
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **kwargs: Any) -> BaseHTTPResponse:  # type: ignore[override]  # as in urllib3
+        """Hand the body over as a file, which urllib3 sends block by block and rewinds for a retry."""
+        if isinstance(kwargs.get("body"), bytes):
+            kwargs["body"] = io.BytesIO(kwargs["body"])
+        return super().urlopen(method, url, redirect, **kwargs)
+
+
+def _http() -> PoolManager:
+    return _PiecewisePool(
+        timeout=Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS),
+        retries=Retry(
+            total=3,
+            connect=2,
+            read=1,
+            backoff_factor=0.2,
+            status_forcelist=[429, 500, 502, 503, 504],
+            raise_on_status=False,
+            respect_retry_after_header=False,
+        ),
+        maxsize=CONNECTIONS,
+        ca_certs=os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where(),
+    )
+
+
+class _PodIdentity(Provider):  # type: ignore[misc]  # minio is Any to mypy
+    """The pod's own identity; a failure is told without the token, which minio's messages quote."""
+
+    def __init__(self, http: PoolManager) -> None:
+        sts = os.environ.get("AWS_ENDPOINT_URL_STS") if os.environ.get(IDENTITY[0]) else None
+        self._provider = IamAwsProvider(http_client=http, custom_endpoint=sts)
+
+    def retrieve(self) -> Credentials:
+        """Keys that are valid now."""
+        try:
+            return self._provider.retrieve()
+        except (ValueError, KeyError, OSError, HTTPError, ParseError):
+            found = ", ".join(name for name in IDENTITY if os.environ.get(name))
+            raise StorageError(
+                f"the pod's identity ({found}) gave no keys for the store; "
+                "check its role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            ) from None
