@@ -1,0 +1,117 @@
+"""The store of Google Cloud Storage, on its client; STORAGE_EMULATOR_HOST is honoured."""
+
+from __future__ import annotations
+
+import io
+import mimetypes
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.cloud.storage import Client
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from octavo.storage.gcs_errors import explained
+from octavo.storage.partial import opened, part_file
+from octavo.storage.store import MissingObjectError, StoredObject
+from octavo.storage.uri import Uri, as_folder
+
+ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(8.0)}
+"""Seconds to connect and seconds of silence; no try begins later than the retry's time-out."""
+
+SEND = {"timeout": (8.0, 16.0), "retry": DEFAULT_RETRY.with_timeout(4.0)}
+"""The same for uploads, where the first time-out bounds the sending of 8 MiB as well."""
+
+ENVIRONMENT = ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
+"""The variables that decide which client is made."""
+
+
+class GcsStore:
+    """One bucket of Google Cloud Storage."""
+
+    def __init__(self, bucket: str) -> None:
+        self._name = bucket
+        with self._explained(""):
+            self._client = _client(tuple(os.environ.get(name) for name in ENVIRONMENT), os.getpid())
+            self._bucket = self._client.bucket(bucket)
+
+    def read(self, key: str) -> bytes:
+        """The whole object."""
+        content = io.BytesIO()
+        self._fetch(key, content)
+        return content.getvalue()
+
+    def download(self, key: str, path: Path) -> None:
+        """Stream the object to a local file."""
+        with part_file(path) as file:
+            self._fetch(key, file)
+
+    def write(self, key: str, data: bytes) -> None:
+        """Make or replace the object."""
+        self._put(key, io.BytesIO(data), len(data))
+
+    def upload(self, path: Path, key: str) -> None:
+        """Make or replace the object with the content of a local file."""
+        with opened(path) as file:
+            self._put(key, file, path.stat().st_size)
+
+    def list(self, folder: str) -> Sequence[StoredObject]:
+        """Every object under the folder; the empty objects that stand for folders are left out."""
+        prefix = as_folder(folder)
+        fields = "items(name,size),nextPageToken"
+        with self._explained(prefix):
+            blobs = list(self._client.list_blobs(self._name, prefix=prefix, fields=fields, **ASK))
+        found = (
+            StoredObject(self._uri(blob.name), blob.name[len(prefix) :], int(blob.size)) for blob in blobs
+        )
+        return sorted(
+            (entry for entry in found if not entry.name.endswith("/")), key=lambda entry: entry.name
+        )
+
+    def size(self, key: str) -> int:
+        """Bytes of the object."""
+        blob = self._bucket.blob(key)
+        with self._explained(key):
+            blob.reload(**ASK)
+        return int(blob.size)
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        with suppress(MissingObjectError), self._explained(key):
+            self._bucket.blob(key).delete(**ASK)
+
+    def _put(self, key: str, content: BinaryIO, size: int) -> None:
+        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        with self._explained(key):
+            self._bucket.blob(key).upload_from_file(content, size=size, content_type=kind, **SEND)
+
+    def _fetch(self, key: str, sink: BinaryIO) -> None:
+        """Fill the sink; the client resumes a download that breaks off and compares the checksum."""
+        with self._explained(key):
+            self._bucket.blob(key).download_to_file(sink, **ASK)
+
+    def _bucket_exists(self) -> bool:
+        """Whether the bucket can be listed: reading its own record takes a permission that readers lack."""
+        try:
+            list(self._client.list_blobs(self._name, max_results=1, **ASK))
+        except NotFound:
+            return False
+        except GoogleAPIError:  # no permission to list: then the object is what is missing
+            return True
+        return True
+
+    def _explained(self, key: str) -> AbstractContextManager[None]:
+        return explained(self._uri(key), self._name, self._bucket_exists)
+
+    def _uri(self, key: str) -> str:
+        return str(Uri("gs", self._name, key))
+
+
+@lru_cache(maxsize=16)
+def _client(_environment: tuple[str | None, ...], _process: int) -> Any:
+    """The client of this environment, shared by the threads of this process (a fork makes its own)."""
+    return Client(project=None)
