@@ -1,0 +1,59 @@
+"""What TensorFlow's op definitions say of a node: its output dtypes, and whether it keeps state."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from octavo.errors import GraphError
+from octavo.graph.attrs import read_dtype
+from octavo.graph.graph import Node
+
+
+@cache
+def op_def(op: str) -> Any:
+    """TensorFlow's definition of an op type; None when it has none (a custom op, or a function's name)."""
+    from tensorflow.python.framework import op_def_registry
+
+    return op_def_registry.get(op)
+
+
+def attr_value(node: Node, name: str) -> Any:
+    """A node's attribute, or its definition's default; None when there is neither."""
+    if name in node.attrs:
+        return node.attrs[name]
+    definition = op_def(node.op)
+    declared = next((a for a in definition.attr if a.name == name), None) if definition else None
+    return declared.default_value if declared and declared.HasField("default_value") else None
+
+
+def output_dtypes(node: Node) -> tuple[str, ...]:
+    """The dtypes of a node's outputs, in order: ("float32",).
+
+    Raises:
+        GraphError: when TensorFlow does not know the op, or the node lacks an attribute that says a dtype.
+    """
+    definition = op_def(node.op)
+    if definition is None:
+        raise GraphError(f"TensorFlow has no op {node.op!r}, the type of {node.name!r}: its outputs are unknown")
+    return tuple(dtype for output in definition.output_arg for dtype in _dtypes_of(node, output))
+
+
+def _dtypes_of(node: Node, output: Any) -> list[str]:
+    """The dtypes of one declared output, which may stand for several."""
+    import tensorflow as tf
+
+    if output.type_list_attr:
+        types = _attr(node, output.type_list_attr).list.type
+        return [str(tf.dtypes.as_dtype(t).base_dtype.name) for t in types]
+    count = _attr(node, output.number_attr).i if output.number_attr else 1
+    if output.type_attr:
+        return [read_dtype(_attr(node, output.type_attr))] * count
+    return [str(tf.dtypes.as_dtype(output.type).base_dtype.name)] * count
+
+
+def _attr(node: Node, name: str) -> Any:
+    value = attr_value(node, name)
+    if value is None:
+        raise GraphError(f"{node.op} {node.name!r} lacks the attribute {name!r}")
+    return value
