@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph
@@ -93,5 +93,10 @@ def placeholder_dtype(graph: Graph, tensor: str) -> str:
 
 
 def _first_line(fault: Exception) -> str:
-    text: Any = getattr(fault, "message", None) or str(fault)
-    return str(text).splitlines()[0][:300] if text else type(fault).__name__
+    """The line of TensorFlow's message that says what is wrong; its first ones may only say that something is."""
+    text = str(getattr(fault, "message", None) or fault)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [
+        line for line in lines if not line.startswith(("Graph execution error", "Detected at", "Original stack"))
+    ]
+    return telling[0][:300] if telling else type(fault).__name__

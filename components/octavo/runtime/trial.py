@@ -33,7 +33,7 @@ def run_once(graph: Graph) -> None:
         save_graph(graph, path)
         command = [sys.executable, "-m", "octavo.runtime.trial", str(path), json.dumps([graph.inputs, graph.outputs])]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)  # noqa: S603
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             raise GraphError(f"the trial run of the graph did not end within {TIMEOUT_SECONDS} s") from None
     if done.returncode == 0:
@@ -58,7 +58,7 @@ def sample_feeds(graph: Graph, *, batch: int = 1) -> dict[str, Any]:
         shape = placeholder_shape(graph, name)
         if shape is None or None in shape[1:]:
             raise GraphError(f"the input {name!r} has the shape {shape}; wanted every dimension but the first known")
-        size = [batch if n is None else n for n in shape[:1]] + list(shape[1:])
+        size = [batch if n is None else n for n in shape]
         dtype = np.dtype(placeholder_dtype(graph, name))
         values = rng.random(size) if dtype.kind == "f" else rng.integers(0, 2, size)
         feeds[name] = values.astype(dtype)
@@ -68,7 +68,9 @@ def sample_feeds(graph: Graph, *, batch: int = 1) -> dict[str, Any]:
 def _with_found_ends(graph: Graph) -> Graph:
     nodes = graph.nodes.values()
     inputs = graph.inputs or tuple(n.name for n in nodes if n.op == "Placeholder")
-    unread = tuple(n.name for n in nodes if not graph.consumers[n.name] and n.op not in {"NoOp", "Const", "Placeholder"})
+    unread = tuple(
+        n.name for n in nodes if not graph.consumers[n.name] and n.op not in {"NoOp", "Const", "Placeholder"}
+    )
     return graph.with_ends(inputs, graph.outputs or unread)
 
 

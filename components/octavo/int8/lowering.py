@@ -1,0 +1,248 @@
+"""Lower a QDQ graph with frozen ranges to TensorFlow's INT8 kernels.
+
+A QDQ graph is float arithmetic between QuantizeV2/Dequantize pairs. Each QuantizeV2 of eight bits is looked at in
+execution order. What computes its float input decides what it becomes:
+
+    conv or matmul chain over Dequantize     one kernel with bias, sum, Relu and requantization inside
+    MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
+    ConcatV2 over Dequantize                 QuantizedConcatV2
+    Pad, Reshape, Squeeze, StridedSlice      the same op on the codes
+    anything else                            it stays: this is where float data enter
+
+Whatever does not fit stays as it is, which is float arithmetic and always right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from octavo.graph.attrs import dtype_attr
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import producer_name
+from octavo.graph.sort import execution_order
+from octavo.graph.tensors import const_node, const_value
+from octavo.int8.buffers import needs_private_copy
+from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
+from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
+from octavo.int8.ops import Codes, Window, dequantize, private_copy, quantized_concat, quantized_pool
+from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
+
+POOLS = frozenset({"MaxPool", "AvgPool"})
+MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
+
+
+@dataclass
+class Lowering:
+    """A lowered graph, and why some ops stayed float: node name -> reason."""
+
+    graph: Graph
+    missed: dict[str, str] = field(default_factory=dict)
+
+
+class NotLoweredError(Exception):
+    """One op stays float; the reason is its message."""
+
+
+def lower(graph: Graph, *, target: Target = "fused") -> Lowering:
+    """Lower every pair whose range is frozen.
+
+    Args:
+        graph: a QDQ graph.
+        target: the op set: "fused" or "public".
+
+    Raises:
+        GraphError: when a frozen range is NaN, infinite or upside down.
+    """
+    return _Lowerer(drop_observers(graph), target).run()
+
+
+def drop_observers(graph: Graph) -> Graph:
+    """The graph without the range measurements that nothing reads any more."""
+    if graph.outputs:
+        return graph.without_dead_nodes()
+    readers = {name: len(users) for name, users in graph.consumers.items()}
+    dead = [name for name, count in readers.items() if count == 0 and "_eightbit_" in name]
+    gone = set()
+    while dead:
+        name = dead.pop()
+        gone.add(name)
+        for source in {producer_name(t) for t in graph.nodes[name].inputs}:
+            readers[source] -= 1
+            if readers[source] == 0 and "_eightbit_" in source:
+                dead.append(source)
+    return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
+
+
+class _Lowerer:
+    def __init__(self, graph: Graph, target: Target) -> None:
+        self.graph = graph
+        self.target: Target = target
+        self.new: dict[str, list[Node]] = {}  # node name -> what stands in its place
+        self.consts: dict[str, Node] = {}
+        self.missed: dict[str, str] = {}
+        self.spans: dict[str, Span] = {}
+        self.chains: dict[str, Chain] = {}  # root name -> chain
+
+    def run(self) -> Lowering:
+        order = execution_order(self.graph)
+        for node in order:
+            if node.op in CONVS | MATMULS:
+                chain = climb(self.graph, node)
+                self.chains[chain.root.name] = chain
+        quantizers = [n for n in order if n.op == "QuantizeV2" and quantized_dtype(n) in EIGHT_BITS]
+        for node in quantizers:
+            span = span_of(self.graph, node)
+            if span is not None:
+                self.spans[node.name] = self._capped(node, span)
+        for node in quantizers:
+            self._try(node.name, self._lower_quantize, node)
+        for root, chain in self.chains.items():
+            if chain.anchor.op in MATMULS and not self._feeds_quantize(root):
+                self._try(chain.anchor.name, self._lower_float_matmul, chain)
+        return Lowering(self._rebuilt(), self.missed)
+
+    def _try(self, name: str, lower_one: object, subject: object) -> None:
+        assert callable(lower_one)
+        try:
+            lower_one(subject)
+        except NotLoweredError as reason:
+            self.missed[name] = str(reason)
+
+    def _capped(self, node: Node, span: Span) -> Span:
+        chain = self.chains.get(producer_name(node.data_inputs[0]))
+        return span if chain is None else output_span(chain, span)
+
+    def _feeds_quantize(self, root: str) -> bool:
+        return any(n.op == "QuantizeV2" and n.name in self.new for n in self.graph.consumers[root])
+
+    def _lower_quantize(self, node: Node) -> None:
+        source = self.graph.nodes[producer_name(node.data_inputs[0])]
+        if node.name not in self.spans:
+            raise NotLoweredError(f"the range of {node.name!r} is not frozen")
+        if source.name in self.chains:
+            chain = self.chains[source.name]
+            self.new[node.name] = self._conv(node, chain) if chain.anchor.op in CONVS else self._matmul(node, chain)
+        elif source.op in POOLS:
+            self.new[node.name] = [self._pool(node, source)]
+        elif source.op == "ConcatV2":
+            parts = [self._operand(t).codes for t in source.data_inputs[:-1]]
+            self.new[node.name] = [quantized_concat(node.name, parts, source.data_inputs[-1])]
+        elif source.op in MOVERS and self._is_quantized(source.data_inputs[0]):
+            codes = self._operand(source.data_inputs[0]).codes
+            inputs = (codes.tensor, *source.inputs[1:])
+            self.new[node.name] = [replace(source, name=node.name, inputs=inputs).with_attrs(T=dtype_attr(codes.dtype))]
+
+    def _conv(self, node: Node, chain: Chain) -> list[Node]:
+        filters = filters_of(self.graph, chain.anchor)
+        if filters is None:
+            raise NotLoweredError("its weights are not quantized constants")
+        tensor, pads = self._unpadded(chain)
+        data = self._operand(tensor)
+        summand = None if chain.summand is None else self._operand(chain.summand)
+        self._check_sum(node, summand)
+        output = Operand(self._codes(node.name), self.spans[node.name])
+        copies = []
+        if summand is not None and chain.summand is not None and needs_private_copy(self.graph, chain):
+            copy = private_copy(f"{node.name}_summand", summand.codes)
+            copies = [copy]
+            summand = Operand(replace(summand.codes, tensor=copy.name), summand.span)
+        return [
+            *copies,
+            *conv_kernel(node.name, chain, filters, data, summand, output, target=self.target, pads=pads),
+        ]
+
+    def _check_sum(self, node: Node, summand: Operand | None) -> None:
+        if summand is None:
+            return
+        if summand.span.dtype != "quint8":
+            raise NotLoweredError("its summand is signed; the kernels add unsigned summands only")
+        if self.spans[node.name].dtype != "quint8":
+            raise NotLoweredError("its sum is signed and has no shift; the kernels add before a Relu only")
+
+    def _matmul(self, node: Node, chain: Chain) -> list[Node]:
+        filters = filters_of(self.graph, chain.anchor)
+        if filters is None:
+            raise NotLoweredError("its weights are not quantized constants")
+        output = Operand(self._codes(node.name), self.spans[node.name])
+        return matmul_kernel(node.name, chain, filters, self._operand(chain.anchor.data_inputs[0]), output)
+
+    def _lower_float_matmul(self, chain: Chain) -> None:
+        filters = filters_of(self.graph, chain.anchor)
+        if filters is None or not self._is_quantized(chain.anchor.data_inputs[0]):
+            raise NotLoweredError("it does not read quantized data and weights")
+        data = self._operand(chain.anchor.data_inputs[0])
+        self.new[chain.root.name] = matmul_kernel(chain.root.name, chain, filters, data, None)
+
+    def _pool(self, node: Node, pool: Node) -> Node:
+        window = Window(tuple(pool.attrs["strides"].list.i), pool.attrs["padding"].s.decode())
+        data = self._operand(pool.data_inputs[0]).codes
+        return quantized_pool(node.name, pool.op, data, ksize=tuple(pool.attrs["ksize"].list.i), window=window)
+
+    def _unpadded(self, chain: Chain) -> tuple[str, tuple[int, ...]]:
+        """A conv's data input, past a Pad that only it reads; and the Pad's eight numbers."""
+        tensor = chain.anchor.data_inputs[0]
+        if chain.anchor.attrs["padding"].s != b"VALID" or not self._is_quantized(tensor):
+            return tensor, ()
+        pad = self.graph.nodes[producer_name(self._quantizer(tensor).data_inputs[0])]
+        if pad.op != "Pad" or not self._is_quantized(pad.data_inputs[0]) or len(self.graph.consumers[tensor]) != 1:
+            return tensor, ()
+        const = const_behind(self.graph, pad.data_inputs[1])
+        if const is None:
+            return tensor, ()
+        paddings = const_value(const)
+        if np.any(paddings[0]) or np.any(paddings[3]):
+            return tensor, ()
+        return pad.data_inputs[0], tuple(int(n) for n in paddings.reshape(-1))
+
+    def _is_quantized(self, tensor: str) -> bool:
+        node = self.graph.nodes[producer_name(tensor)]
+        return node.op == "Dequantize" and producer_name(node.data_inputs[0]) in self.spans
+
+    def _quantizer(self, tensor: str) -> Node:
+        return self.graph.nodes[producer_name(self.graph.nodes[producer_name(tensor)].data_inputs[0])]
+
+    def _operand(self, tensor: str) -> Operand:
+        """The codes behind a Dequantize."""
+        if not self._is_quantized(tensor):
+            raise NotLoweredError(f"it reads {tensor!r}, which is not quantized with a frozen range")
+        name = self._quantizer(tensor).name
+        return Operand(self._codes(name), self.spans[name])
+
+    def _codes(self, name: str) -> Codes:
+        span = self.spans[name]
+        return Codes(name, self._scalar(f"{name}_low", span.low), self._scalar(f"{name}_high", span.high), span.dtype)
+
+    def _scalar(self, name: str, value: float) -> str:
+        """A float32 scalar Const; all zeros are one."""
+        name = "eightbit_zero" if value == 0.0 else name
+        self.consts.setdefault(name, const_node(name, np.float32(value)))
+        return name
+
+    def _rebuilt(self) -> Graph:
+        nodes: list[Node] = []
+        for name, node in self.graph.nodes.items():
+            if name in self.new:
+                nodes += self.new[name]
+            elif node.op == "Dequantize" and producer_name(node.data_inputs[0]) in self.new:
+                nodes.append(self._dequantize(node))
+            else:
+                nodes.append(node)
+        outputs = self.graph.outputs or tuple(n for n, users in self.graph.consumers.items() if not users)
+        whole = self.graph.with_nodes([*self.consts.values(), *nodes])
+        lean = replace(whole, outputs=outputs).without_dead_nodes()
+        return replace(lean, nodes={n.name: n for n in execution_order(lean)}, outputs=self.graph.outputs)
+
+    def _dequantize(self, node: Node) -> Node:
+        """A Dequantize of a kernel's codes, its range given by constants."""
+        name = producer_name(node.data_inputs[0])
+        span = self.spans[name]
+        if span.shift == 0.0:
+            codes = self._codes(name)
+            return dequantize(node.name, name, codes.low, codes.high, dtype=span.dtype)
+        low, high = (
+            self._scalar(f"{name}_true_low", -span.shift),
+            self._scalar(f"{name}_true_high", span.high - span.shift),
+        )
+        return dequantize(node.name, name, low, high, dtype=span.dtype, mode="MIN_FIRST")

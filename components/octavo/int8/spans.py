@@ -1,0 +1,76 @@
+"""What the codes of a quantized tensor mean, once its range is a constant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from octavo.errors import GraphError
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import output_index, producer_name
+from octavo.graph.tensors import const_value
+from octavo.int8.encoding import MIN_MAGNITUDE
+
+EIGHT_BITS = frozenset({"quint8", "qint8"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The values that a tensor's codes stand for.
+
+    Attributes:
+        dtype: "quint8" or "qint8".
+        low: the kernels' smallest value: 0 for quint8, -high for qint8.
+        high: the value of the largest code.
+        shift: what the tensor holds more than the true value: the codes stand for value + shift.
+    """
+
+    dtype: str
+    low: float
+    high: float
+    shift: float = 0.0
+
+
+def span_of(graph: Graph, quantize: Node) -> Span | None:
+    """The span of a QuantizeV2's output; None while its range is not a constant.
+
+    Raises:
+        GraphError: when a frozen range is NaN, infinite, or upside down.
+    """
+    low, high = (constant_scalar(graph, t) for t in quantize.data_inputs[1:3])
+    if low is None or high is None:
+        return None
+    if not (abs(low) < float("inf") and abs(high) < float("inf")):  # False for NaN as well
+        raise GraphError(f"the range of {quantize.name!r} is [{low}, {high}]; wanted finite numbers")
+    if low > high:
+        raise GraphError(f"the range of {quantize.name!r} is [{low}, {high}]; wanted the smaller number first")
+    dtype = quantized_dtype(quantize)
+    if quantize.attrs["mode"].s == b"MIN_FIRST":
+        return Span(dtype, 0.0, max(high - low, MIN_MAGNITUDE), shift=-low)
+    if dtype == "quint8":
+        return Span(dtype, 0.0, max(high, MIN_MAGNITUDE))
+    magnitude = max(abs(low), abs(high), MIN_MAGNITUDE)
+    return Span(dtype, -magnitude, magnitude)
+
+
+def quantized_dtype(node: Node) -> str:
+    """The dtype of the codes that a QuantizeV2 makes or a Dequantize reads, e.g. "quint8"."""
+    from octavo.graph.attrs import read_dtype
+
+    return read_dtype(node.attrs["T"])
+
+
+def constant_scalar(graph: Graph, tensor: str) -> float | None:
+    """The value of a scalar made of Consts, Minimum and Maximum; None for anything else."""
+    todo, values = [tensor], []
+    combine = None
+    while todo:
+        current = todo.pop()
+        node = graph.nodes[producer_name(current)]
+        if node.op == "Const" and output_index(current) == 0:
+            values.append(float(const_value(node).reshape(())))
+        elif node.op in {"Minimum", "Maximum"} and combine in {None, node.op}:
+            combine = node.op
+            todo += node.data_inputs
+        else:
+            return None
+    return (min if combine == "Minimum" else max)(values)

@@ -1,0 +1,64 @@
+"""Ops that only move or compare values: between INT8 ops they work on the codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from octavo.graph.graph import Graph, Node
+from octavo.graph.tensors import const_value
+from octavo.int8.chain import const_behind
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """`always`: worth doing in INT8 even when a float op reads the result, since it makes the tensor smaller."""
+
+    always: bool = False
+
+
+CARRIERS: Mapping[str, Carrier] = {
+    "MaxPool": Carrier(always=True),
+    "AvgPool": Carrier(),
+    "ConcatV2": Carrier(),
+    "Pad": Carrier(),
+    "Reshape": Carrier(),
+    "Squeeze": Carrier(),
+    "StridedSlice": Carrier(),
+}
+
+
+def carried_inputs(node: Node) -> tuple[str, ...]:
+    """The inputs that hold codes: all but the axis of a concat, the first of every other carrier."""
+    return node.data_inputs[:-1] if node.op == "ConcatV2" else node.data_inputs[:1]
+
+
+def carrier_fault(graph: Graph, node: Node) -> str | None:
+    """The reason an op cannot carry codes, or None."""
+    if node.op in {"MaxPool", "AvgPool"}:
+        return _pool_fault(node)
+    if any(const_behind(graph, t) is None for t in node.data_inputs if t not in carried_inputs(node)):
+        return "its shape, axis or paddings are not Const"
+    if node.op == "ConcatV2" and len(carried_inputs(node)) < 2:
+        return "it joins a single tensor"
+    if node.op == "Pad" and _pads_batch_or_is_negative(graph, node):
+        return "it pads the batch"
+    return None
+
+
+def _pool_fault(node: Node) -> str | None:
+    if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
+        return "its data format is not NHWC"
+    if node.attrs["padding"].s not in {b"SAME", b"VALID"}:
+        return "explicit padding has no INT8 pool"
+    sizes = [*node.attrs["ksize"].list.i, *node.attrs["strides"].list.i]
+    return None if {sizes[0], sizes[3], sizes[4], sizes[7]} == {1} else "it pools over the batch or the channels"
+
+
+def _pads_batch_or_is_negative(graph: Graph, node: Node) -> bool:
+    const = const_behind(graph, node.data_inputs[1])
+    assert const is not None
+    paddings = const_value(const)
+    return bool(np.any(paddings < 0) or np.any(paddings[0]))

@@ -1,0 +1,49 @@
+"""What became of each op that could be INT8, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from octavo import __version__
+from octavo.recipe import Recipe
+
+Verdict = Literal["INT8", "FP32"]
+Kind = Literal["missed", "excluded", "no kernel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One op's verdict.
+
+    Attributes:
+        name: the node.
+        op: its type in the float graph.
+        verdict: "INT8" or "FP32".
+        rule: what took it in, e.g. "conv"; None for FP32.
+        kind: why it stayed FP32: "missed" (a pattern that stopped short), "excluded" (by the recipe), "no kernel".
+        reason: one sentence; None for INT8.
+        at: the node or tensor where it stopped.
+    """
+
+    name: str
+    op: str
+    verdict: Verdict
+    rule: str | None = None
+    kind: Kind | None = None
+    reason: str | None = None
+    at: str | None = None
+
+    def line(self) -> str:
+        """The verdict as one line of text."""
+        why = self.rule if self.verdict == "INT8" else f"{self.kind}: {self.reason}"
+        return f"{self.verdict}  {self.name}  ({self.op})  {why}"
+
+
+def document(decisions: list[Decision], recipe: Recipe) -> dict[str, Any]:
+    """The JSON document of all decisions."""
+    return {
+        "octavo": __version__,
+        "recipe": recipe.model_dump(mode="json"),
+        "nodes": [asdict(decision) for decision in decisions],
+    }

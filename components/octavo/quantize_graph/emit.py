@@ -1,0 +1,173 @@
+"""Write the dynamic-range graph: float arithmetic between QuantizeV2/Dequantize pairs that measure their own ranges.
+
+For a conv `X` whose chain ends in `R`:
+
+    X_eightbit_quantized_conv  = the float op that was R
+    X_eightbit_min, _max       = Min, Max of it
+    X_eightbit_quantize_range  = QuantizeV2(it, min, max) to qint32, MIN_FIRST
+    X_eightbit_requant_range   = RequantizationRange of that: (min(0, smallest), largest)
+    X_eightbit_requantize      = QuantizeV2(it, requant_range:0, requant_range:1)
+    R                          = Dequantize of that
+
+TensorFlow's own int32 ops cannot do this per channel: they report one scale for each channel and use the largest for
+all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import producer_name, safe_name
+from octavo.graph.tensors import const_node
+from octavo.int8.chain import Chain
+from octavo.int8.ops import dequantize, quantize_v2, requantization_range
+from octavo.quantize_graph.carriers import carried_inputs
+from octavo.quantize_graph.encodings import SHIFTED, Encoding
+from octavo.quantize_graph.plan import Plan
+from octavo.quantize_graph.weights import quantized_filters
+from octavo.recipe import Recipe
+
+ROOT_NAMES = {
+    "Conv2D": "eightbit_quantized_conv",
+    "DepthwiseConv2dNative": "eightbit_quantized_depthwise_conv",
+    "MatMul": "eightbit_quantized_mat_mul",
+    "ConcatV2": "eightbit_quantized_concatv2",
+}
+
+
+def emit(graph: Graph, plan: Plan, recipe: Recipe) -> Graph:
+    """The dynamic-range graph of a plan."""
+    return _Emitter(graph, plan, recipe).run()
+
+
+class _Emitter:
+    def __init__(self, graph: Graph, plan: Plan, recipe: Recipe) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.made: list[Node] = []
+        self.ranges: dict[str, tuple[str, str]] = {}
+        self.filters, weights = quantized_filters(graph, plan.chains, per_channel=recipe.per_channel)
+        self.made += weights
+        self.by_root = {c.root.name: c for c in plan.chains.values() if c.root.name in plan.encodings}
+        self.shared = _shared_ranges(graph, plan)
+        self.sums = {c.total.name: c for c in plan.chains.values() if c.total is not None}
+        self.rewired: dict[str, str] = {}
+
+    def run(self) -> Graph:
+        entries = [t for t in self.plan.encodings if t not in self.by_root and t not in self.plan.carriers]
+        for tensor in entries:
+            self._quantize_entry(tensor)
+        for name, node in self.graph.nodes.items():
+            if name not in self.by_root and name not in self.plan.carriers:
+                self.made.append(self._with_codes(node))
+        for root, chain in self.by_root.items():
+            self._quantize_root(root, chain)
+        for name, node in self.plan.carriers.items():
+            self._quantize_carrier(name, node)
+        return self.graph.with_nodes(self.made).without_dead_nodes()
+
+    def _quantize_entry(self, tensor: str) -> None:
+        """Quantize a tensor that a float op makes, for the INT8 ops that read it; float readers keep the tensor."""
+        reader = next(c.anchor.name for c in self.plan.chains.values() if tensor in _int8_reads(c))
+        tag = safe_name(tensor)
+        low_high = self._measure(tensor, f"{reader}_eightbit", f"_{tag}")
+        codes = f"{reader}_eightbit_quantize_{tag}"
+        self.rewired[tensor] = f"{reader}_eightbit_dequantize_{tag}"
+        self._pair(tensor, codes, self.rewired[tensor], self.plan.encodings[tensor], low_high)
+
+    def _quantize_root(self, root: str, chain: Chain) -> None:
+        """Quantize a kernel's output; the Dequantize takes its name, so that its readers need no rewiring."""
+        anchor = chain.anchor.name
+        float_name = f"{anchor}_{ROOT_NAMES[chain.anchor.op]}"
+        self.made.append(replace(self._with_codes(self.graph.nodes[root]), name=float_name))
+        measured = self._measure(float_name, f"{anchor}_eightbit", "")
+        self.ranges[root] = measured
+        low_high = self.shared.get(root, measured)
+        self._pair(float_name, f"{anchor}_eightbit_requantize", root, self.plan.encodings[root], low_high)
+
+    def _quantize_carrier(self, name: str, node: Node) -> None:
+        """Pass codes through a pool, concat, pad or reshape: the output has the input's range."""
+        float_name = f"{name}_{ROOT_NAMES.get(node.op, 'eightbit_quantized')}"
+        self.made.append(replace(self._with_codes(node), name=float_name))
+        sources = carried_inputs(node)
+        if node.op == "ConcatV2":
+            self._widest_range(name, [self.ranges[t] for t in sources])
+            self.ranges[name] = (f"{name}_eightbit_min", f"{name}_eightbit_max")
+        else:
+            self.ranges[name] = self.shared.get(sources[0], self.ranges[sources[0]])
+        low_high = self.shared.get(name, self.ranges[name])
+        self._pair(float_name, f"{name}_eightbit_requantize", name, self.plan.encodings[name], low_high)
+
+    def _widest_range(self, name: str, ranges: list[tuple[str, str]]) -> None:
+        for index, (op, end) in enumerate((("Minimum", "min"), ("Maximum", "max"))):
+            widest = ranges[0][index]
+            for count, other in enumerate(ranges[1:], 2):
+                last = count == len(ranges)
+                step = f"{name}_eightbit_{end}" if last else f"{name}_eightbit_{end}_{count}"
+                self.made.append(Node(step, op, (widest, other[index]), {"T": dtype_attr("float32")}))
+                widest = step
+
+    def _measure(self, tensor: str, stem: str, tag: str) -> tuple[str, str]:
+        """Add the nodes that measure a float tensor's range; returns the range's two tensors."""
+        reshape, low, high = (f"{stem}_{part}{tag}" for part in ("reshape", "min", "max"))
+        dims, axis = f"{stem}_reshape_dims{tag}", f"{stem}_reduction_dims{tag}"
+        measured, ranged = f"{stem}_quantize_range{tag}", f"{stem}_requant_range{tag}"
+        reduce = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
+        self.made += [
+            const_node(dims, np.array([-1], np.int32)),
+            const_node(axis, np.array([0], np.int32)),
+            Node(
+                reshape,
+                "Reshape",
+                (tensor, dims),
+                {"T": dtype_attr("float32"), "Tshape": dtype_attr("int32")},
+            ),
+            Node(low, "Min", (reshape, axis), reduce),
+            Node(high, "Max", (reshape, axis), reduce),
+            quantize_v2(measured, tensor, low, high, dtype="qint32", mode="MIN_FIRST"),
+            requantization_range(ranged, measured),
+        ]
+        return ranged, f"{ranged}:1"
+
+    def _pair(self, tensor: str, codes: str, back: str, encoding: Encoding, low_high: tuple[str, str]) -> None:
+        """Add QuantizeV2 named `codes` and Dequantize named `back`."""
+        low, high = low_high
+        self.made.append(quantize_v2(codes, tensor, low, high, dtype=encoding.dtype, mode=encoding.mode))
+        ends = (f"{codes}:1", f"{codes}:2") if encoding != SHIFTED else low_high
+        self.made.append(dequantize(back, codes, *ends, dtype=encoding.dtype, mode=encoding.mode))
+
+    def _with_codes(self, node: Node) -> Node:
+        """The node reading dequantized weights, and dequantized entries where it is part of an INT8 chain."""
+        chain = self.plan.chains.get(node.name) or self.sums.get(node.name)
+        if chain is None:
+            return node
+        inputs = [self.rewired.get(t, t) if t in _int8_reads(chain) else t for t in node.inputs]
+        if node.name == chain.anchor.name:
+            inputs[1] = self.filters[node.name]
+        return replace(node, inputs=tuple(inputs))
+
+
+def _int8_reads(chain: Chain) -> tuple[str, ...]:
+    """The tensors that a chain's kernel reads as codes."""
+    data = chain.anchor.data_inputs[0]
+    return (data,) if chain.summand is None else (data, chain.summand)
+
+
+def _shared_ranges(graph: Graph, plan: Plan) -> dict[str, tuple[str, str]]:
+    """Concat inputs that only the concat reads share its range, so that joining them is a plain copy."""
+    shared: dict[str, tuple[str, str]] = {}
+    for name, node in plan.carriers.items():
+        parts = carried_inputs(node)
+        alone = all(p not in plan.carriers and _only_reader(graph, p) == name for p in parts)
+        if node.op == "ConcatV2" and alone:
+            shared |= dict.fromkeys(parts, (f"{name}_eightbit_min", f"{name}_eightbit_max"))
+    return shared
+
+
+def _only_reader(graph: Graph, tensor: str) -> str | None:
+    users = graph.consumers[producer_name(tensor)]
+    return users[0].name if len(users) == 1 else None

@@ -1,0 +1,176 @@
+"""Decide which ops become INT8 and how each tensor between them is encoded.
+
+1. Anchors: every conv, depthwise conv and matmul that a kernel exists for and the recipe does not exclude.
+2. Chains: what each anchor's kernel takes in behind it (bias, summand, activation). Of two convs that meet at one Add,
+   the one that runs later takes the Add in, the other one's output is the summand.
+3. Carriers: pools, concats, pads and reshapes between INT8 ops, which stay INT8.
+4. Encodings: how each tensor at a kernel's border is stored in eight bits.
+
+A sum or a carrier that turns out to have no encoding is given up, and steps 2 to 4 are done again without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import producer_name
+from octavo.graph.sort import execution_order
+from octavo.int8.chain import ANCHORS, Chain, climb
+from octavo.int8.checks import why_not
+from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault
+from octavo.quantize_graph.decisions import Decision, Kind
+from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
+from octavo.quantize_graph.exclusions import Exclusions
+from octavo.quantize_graph.signs import non_negative
+from octavo.recipe import Recipe
+
+
+@dataclass
+class Plan:
+    """What becomes INT8.
+
+    Attributes:
+        chains: anchor name -> the chain that becomes one kernel, in execution order.
+        carriers: name -> the pool, concat, pad or reshape that stays INT8, in execution order.
+        encodings: float tensor name -> its 8-bit form, for every tensor that is quantized.
+        decisions: a verdict for each op that could be INT8, in execution order.
+    """
+
+    chains: dict[str, Chain] = field(default_factory=dict)
+    carriers: dict[str, Node] = field(default_factory=dict)
+    encodings: dict[str, Encoding] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+def make_plan(graph: Graph, recipe: Recipe) -> Plan:
+    """Decide what becomes INT8.
+
+    Raises:
+        RecipeError: when a rule of the recipe matches no node.
+    """
+    return _Planner(graph, recipe).run()
+
+
+class _Planner:
+    def __init__(self, graph: Graph, recipe: Recipe) -> None:
+        self.graph = graph
+        self.recipe = recipe
+        self.order = execution_order(graph)
+        self.position = {node.name: i for i, node in enumerate(self.order)}
+        self.positive = non_negative(self.order)
+        self.exclusions = Exclusions(recipe, self.order)
+        self.refused: dict[str, Decision] = {}
+        self.without_sum: set[str] = set()
+        self.given_up: dict[str, str] = {}
+
+    def run(self) -> Plan:
+        anchors = [n for n in self.order if n.op in ANCHORS and not self._refuses(n)]
+        while True:
+            plan = self._attempt(anchors)
+            if not self._gave_something_up(plan):
+                break
+        plan.decisions = [self._decision(n, plan) for n in self.order if n.op in ANCHORS | CARRIERS.keys()]
+        plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
+        return plan
+
+    def _refuses(self, node: Node) -> bool:
+        """Whether an anchor stays FP32 whatever is around it; the reason is kept."""
+        rule = self.exclusions.rule_for(node)
+        if rule is not None:
+            self.refused[node.name] = Decision(node.name, node.op, "FP32", kind="excluded", reason=rule, at=node.name)
+            return True
+        reason = why_not(self.graph, node)
+        if reason is None and not self.recipe.signed_inputs:
+            source = producer_name(node.data_inputs[0])
+            if source not in self.positive:
+                reason = f"its input {source!r} may be negative and the recipe says signed_inputs: false"
+        if reason is not None:
+            self.refused[node.name] = Decision(
+                node.name, node.op, "FP32", kind="no kernel", reason=reason, at=node.name
+            )
+        return reason is not None
+
+    def _attempt(self, anchors: list[Node]) -> Plan:
+        plan = Plan(chains=self._claim(anchors))
+        wanted = self._carry(plan)
+        bases = {c.root.name for c in plan.chains.values() if c.anchor.op != "MatMul" or c.root.name in wanted}
+        bases |= {t for t in wanted if producer_name(t) not in plan.carriers}
+        by_root = {c.root.name: c for c in plan.chains.values()}
+        for tensor in sorted(bases, key=lambda t: (self.position[producer_name(t)], t)):
+            shiftable = tensor in by_root and tolerates_shift(self.graph, tensor, by_root[tensor], plan)
+            plan.encodings[tensor] = encode(producer_name(tensor) in self.positive, shiftable=shiftable)
+        for name, node in plan.carriers.items():
+            plan.encodings[name] = plan.encodings[carried_inputs(node)[0]]
+        return plan
+
+    def _claim(self, anchors: list[Node]) -> dict[str, Chain]:
+        """The chain of each anchor; an Add that two anchors reach goes to the later one."""
+        chains = {n.name: climb(self.graph, n, sums=n.name not in self.without_sum) for n in anchors}
+        owner = {c.root.name: c.anchor.name for c in chains.values()}  # the later anchor overwrites
+        for name, chain in chains.items():
+            if owner[chain.root.name] != name:
+                chains[name] = climb(self.graph, chain.anchor, sums=False)
+        return chains
+
+    def _carry(self, plan: Plan) -> set[str]:
+        """Find the carriers; return every tensor that an INT8 op reads."""
+        available = {c.root.name for c in plan.chains.values()}
+        able: set[str] = set()
+        for node in self.order:
+            if node.op in CARRIERS and self._can_carry(node) and all(t in available for t in carried_inputs(node)):
+                available.add(node.name)
+                able.add(node.name)
+        wanted = set()
+        carriers = []
+        for node in reversed(self.order):
+            if node.name in plan.chains:
+                chain = plan.chains[node.name]
+                wanted |= {t for t in (node.data_inputs[0], chain.summand) if t is not None}
+            elif node.name in able and (node.name in wanted or CARRIERS[node.op].always):
+                carriers.append(node)
+                wanted.update(carried_inputs(node))
+        plan.carriers = {node.name: node for node in reversed(carriers)}
+        return wanted
+
+    def _can_carry(self, node: Node) -> bool:
+        if node.name in self.given_up:
+            return False
+        reason = self.exclusions.rule_for(node) or carrier_fault(self.graph, node)
+        if reason is not None:
+            self.given_up[node.name] = reason
+        return reason is None
+
+    def _gave_something_up(self, plan: Plan) -> bool:
+        """Give up sums and concats that have no encoding; True when there was one."""
+        before = (len(self.without_sum), len(self.given_up))
+        for name, chain in plan.chains.items():
+            if chain.total is not None and not self._sum_is_possible(chain, plan):
+                self.without_sum.add(name)
+        for name, node in plan.carriers.items():
+            encodings = {plan.encodings[t] for t in carried_inputs(node)}
+            if len(encodings) > 1:
+                self.given_up[name] = "its inputs are partly signed, partly not; an INT8 concat needs one kind"
+        return before != (len(self.without_sum), len(self.given_up))
+
+    def _sum_is_possible(self, chain: Chain, plan: Plan) -> bool:
+        """The kernels add quint8 summands only, and only before a Relu (which a shifted output makes harmless)."""
+        assert chain.summand is not None
+        unsigned = plan.encodings[chain.summand] != SIGNED
+        return unsigned and (chain.activation is not None or plan.encodings[chain.root.name] != SIGNED)
+
+    def _decision(self, node: Node, plan: Plan) -> Decision:
+        if node.name in plan.chains:
+            chain = plan.chains[node.name]
+            return Decision(node.name, node.op, "INT8", rule=" + ".join(part.op for part in chain.nodes))
+        if node.name in plan.carriers:
+            return Decision(node.name, node.op, "INT8", rule=node.op)
+        if node.name in self.refused:
+            return self.refused[node.name]
+        reason = self.given_up.get(node.name, "its neighbours are not INT8")
+        kind: Kind = "excluded" if reason.startswith("recipe") else "missed"
+        return Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
+
+
+_LISTED = ANCHORS | {"MaxPool", "AvgPool", "ConcatV2"}
+"""Ops that are listed when they stay FP32."""

@@ -1,0 +1,63 @@
+"""The step: a float graph in, a dynamic-range graph and its decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from octavo.errors import GraphError
+from octavo.files import write_json
+from octavo.graph.graph import Graph
+from octavo.graph.proto import load_graph, save_graph
+from octavo.quantize_graph.decisions import Decision, document
+from octavo.quantize_graph.emit import emit
+from octavo.quantize_graph.plan import make_plan
+from octavo.recipe import Recipe
+from octavo.runtime.trial import run_once
+
+
+def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
+    """Turn an optimized float graph into a dynamic-range graph.
+
+    Args:
+        graph: a frozen graph with batch norms folded, its inputs and outputs named.
+        recipe: what to quantize, and how.
+
+    Raises:
+        GraphError: when the graph names no outputs, or nothing in it can be quantized.
+        RecipeError: when a rule of the recipe matches no node.
+    """
+    if not graph.outputs:
+        raise GraphError("quantize_graph needs the output names; pass --output_node_names")
+    graph = graph.without_dead_nodes()
+    plan = make_plan(graph, recipe)
+    if not plan.chains:
+        raise GraphError(_nothing_found(plan.decisions))
+    return emit(graph, plan, recipe), plan.decisions
+
+
+def quantize_file(
+    graph: Path,
+    quantized: Path,
+    decisions: Path,
+    *,
+    recipe: Recipe,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> list[Decision]:
+    """Quantize a graph file; the result is run once before it is written. Raises as `quantize` does."""
+    dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)
+    run_once(dynamic)
+    save_graph(dynamic, quantized)
+    write_json(decisions, document(verdicts, recipe))
+    return verdicts
+
+
+def _nothing_found(decisions: list[Decision]) -> str:
+    if not decisions:
+        return "nothing to quantize: the graph has no Conv2D, DepthwiseConv2dNative or MatMul"
+    first = decisions[0]
+    return (
+        f"nothing can be quantized: all {len(decisions)} candidates stay FP32, "
+        f"the first ({first.name!r}) since {first.reason}"
+    )

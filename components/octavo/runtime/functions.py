@@ -1,0 +1,228 @@
+"""Functions of TensorFlow 2, from SavedModels and Keras files, as frozen graphs with the caller's names.
+
+The variables become constants, called functions are inlined, and the inputs and outputs take the names that a caller
+knows: a signature's keys, or the names of a Keras model's layers.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import GraphError
+from octavo.graph.attrs import Attrs
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import canonical, is_control, output_index, producer_name
+from octavo.graph.proto import from_def
+from octavo.runtime.tensorflow import import_tensorflow
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionGraph:
+    """A function as a frozen graph.
+
+    Args:
+        graph: the graph, its inputs and outputs named.
+        variables: the names of the Consts that hold what were variables.
+    """
+
+    graph: Graph
+    variables: frozenset[str]
+
+
+def saved_model_function(folder: Path, signature: str, tags: Sequence[str] = ("serve",)) -> FunctionGraph:
+    """A signature of a SavedModel that TensorFlow 2 wrote; inputs and outputs are named by the signature's keys.
+
+    Raises:
+        GraphError: when TensorFlow cannot load the model.
+    """
+    tf = import_tensorflow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            loaded = tf.saved_model.load(str(folder), tags=list(tags))
+            function = loaded.signatures[signature]
+        except Exception as fault:  # noqa: BLE001  TensorFlow raises whatever the model's code raises
+            raise GraphError(
+                f"TensorFlow cannot load the SavedModel {str(folder)!r}: {_first_line(fault)}"
+            ) from fault
+        inputs = sorted(function.structured_input_signature[1])
+        return _frozen(function, inputs, sorted(function.structured_outputs))
+
+
+def keras_function(file: Path) -> FunctionGraph:
+    """A Keras model's inference, from a .keras or .h5 file; inputs and outputs are named by their layers.
+
+    Raises:
+        GraphError: when Keras cannot load the model, or it does not know its input's shape.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    tf = import_tensorflow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras
+
+        try:
+            model = keras.saving.load_model(file, compile=False)
+            inputs, outputs = list(model.inputs), list(model.outputs)
+        except Exception as fault:  # noqa: BLE001  Keras raises whatever a layer's code raises
+            raise GraphError(f"Keras cannot load {str(file)!r}: {_first_line(fault)}") from fault
+        names = [_layer_name(tensor) for tensor in inputs]
+        specs = [tf.TensorSpec(t.shape, t.dtype, n) for t, n in zip(inputs, names, strict=True)]
+
+        def infer(*tensors: Any) -> list[Any]:
+            """The model's outputs, in order."""
+            made = model(list(tensors) if len(tensors) > 1 else tensors[0], training=False)
+            return list(tf.nest.flatten(made))
+
+        function = tf.function(infer, input_signature=specs, autograph=False).get_concrete_function()
+        return _frozen(function, names, _distinct([_layer_name(tensor) for tensor in outputs]))
+
+
+def _layer_name(tensor: Any) -> str:
+    """The name of the layer that makes a Keras tensor."""
+    return str(tensor._keras_history.operation.name)  # noqa: SLF001  Keras has no public way to ask
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, the second "a" becoming "a_1"."""
+    return [f"{name}_{names[:i].count(name)}" if name in names[:i] else name for i, name in enumerate(names)]
+
+
+def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> FunctionGraph:
+    """The function's graph, frozen and renamed; `inputs` and `outputs` are in the order of the function's."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    captures = _captured_variables(function)
+    constant = convert_variables_to_constants_v2(function)
+    graph = from_def(constant.graph.as_graph_def())
+    made = [canonical(tensor.name) for tensor in constant.outputs]
+    renames = {producer_name(t.name): n for t, n in zip(constant.inputs, inputs, strict=True)}
+    nodes = [*graph.nodes.values(), *_ends(graph, made, outputs)]
+    ends = {_end_name(i): name for i, name in enumerate(outputs)}
+    variables = {old: new for old, new in captures.items() if old in graph.nodes}
+    renamed = _renamed(nodes, {**renames, **ends}, variables)
+    whole = replace(graph, nodes={}).with_nodes(renamed.nodes).with_ends(inputs, outputs)
+    names = frozenset(renamed.names[old] for old in variables)
+    cut = without_idle_control_edges(whole).without_dead_nodes()
+    return FunctionGraph(replace(cut, library=_needed_library(cut)), names & frozenset(cut.nodes))
+
+
+def _captured_variables(function: Any) -> dict[str, str]:
+    """Placeholder that stands for a variable inside the function -> the variable's name."""
+    names = {id(variable.handle): variable.name.split(":")[0] for variable in function.variables}
+    pairs = ((inner.op.name, id(outer)) for outer, inner in function.graph.captures)
+    return {inner: names[outer] for inner, outer in pairs if outer in names}
+
+
+def _end_name(index: int) -> str:
+    return f"^end {index}"  # no node can be called so
+
+
+def _ends(graph: Graph, tensors: Sequence[str], outputs: Sequence[str]) -> list[Node]:
+    """An Identity for each output, reading the tensor that the function returns."""
+    del outputs
+    return [
+        Node(_end_name(index), "Identity", (_behind_identity(graph, tensor),), _identity_attrs(graph, tensor))
+        for index, tensor in enumerate(tensors)
+    ]
+
+
+def _identity_attrs(graph: Graph, tensor: str) -> Attrs:
+    node = graph.producer(tensor)
+    if node.op != "Identity" or output_index(tensor):
+        raise GraphError(f"the function returns {tensor!r}, made by {node.op}; wanted an Identity")
+    return {"T": node.attrs["T"]}
+
+
+def _behind_identity(graph: Graph, tensor: str) -> str:
+    """The tensor that a chain of Identity nodes passes on."""
+    node = graph.producer(tensor)
+    while node.op == "Identity" and not output_index(tensor):
+        tensor = node.data_inputs[0]
+        node = graph.producer(tensor)
+    return tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Renamed:
+    nodes: list[Node]
+    names: Mapping[str, str]
+
+
+def _renamed(nodes: Sequence[Node], firm: Mapping[str, str], wished: Mapping[str, str]) -> _Renamed:
+    """The nodes under new names. Firm names are given as they are; all others give way, by a number at the end."""
+    names = dict(firm)
+    taken = set(firm.values())
+    for node in nodes:
+        if node.name not in firm:
+            names[node.name] = _free_name(wished.get(node.name, node.name), taken)
+            taken.add(names[node.name])
+    return _Renamed([_with_names(node, names) for node in nodes], names)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number, free = 0, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _with_names(node: Node, names: Mapping[str, str]) -> Node:
+    def renamed(tensor: str) -> str:
+        name = producer_name(tensor)
+        return tensor.replace(name, names[name], 1)
+
+    return replace(node, name=names[node.name], inputs=tuple(map(renamed, node.inputs)))
+
+
+def without_idle_control_edges(graph: Graph) -> Graph:
+    """The same graph without control edges from nodes that have no effect to wait for.
+
+    What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now.
+    """
+    from tensorflow.python.framework import op_def_registry
+
+    def acts(op: str) -> bool:
+        definition = op_def_registry.get(op)
+        return definition is None or (definition.is_stateful and op != "Placeholder")
+
+    acting = [node.name for node in graph.nodes.values() if acts(node.op)]
+    if not acting:
+        return graph.with_nodes(replace(n, inputs=n.data_inputs) for n in graph.nodes.values())
+    waited_for = _reached(graph, acting)
+
+    def kept(tensor: str) -> bool:
+        return not is_control(tensor) or producer_name(tensor) in waited_for
+
+    return graph.with_nodes(replace(n, inputs=tuple(filter(kept, n.inputs))) for n in graph.nodes.values())
+
+
+def _reached(graph: Graph, names: Sequence[str]) -> set[str]:
+    """These nodes and all that depend on them."""
+    todo, seen = list(names), set(names)
+    while todo:
+        for reader in graph.consumers[todo.pop()]:
+            if reader.name not in seen:
+                seen.add(reader.name)
+                todo.append(reader.name)
+    return seen
+
+
+def _needed_library(graph: Graph) -> Any:
+    """The function library, or None when no node names one of its functions."""
+    if graph.library is None or not graph.library.function:
+        return None
+    names = {function.signature.name for function in graph.library.function}
+    called = {value.func.name for node in graph.nodes.values() for value in node.attrs.values()}
+    called |= {f.name for node in graph.nodes.values() for v in node.attrs.values() for f in v.list.func}
+    return graph.library if names & (called | {node.op for node in graph.nodes.values()}) else None
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
