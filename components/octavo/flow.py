@@ -1,0 +1,48 @@
+"""The stages of the chain: each one's transform list, and the defaults of the pipeline and the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octavo.recipe import Recipe
+
+OPTIMIZE = (
+    "strip_unused_nodes remove_nodes(op=Identity, op=CheckNumerics) fold_constants(ignore_errors=true) "
+    "fold_batch_norms fold_old_batch_norms free_batch_dimension"
+)
+"""The frozen graph, made ready: no training nodes, batch norms in the filters, a free batch dimension."""
+
+INSERT_LOGGING = 'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")'
+"""The dynamic-range graph with a Print behind every range: what calibration runs."""
+
+FREEZE_RANGES = 'freeze_requantization_ranges(min_max_log_file="{log}", min_percentile={low}, max_percentile={high})'
+"""The dynamic-range graph with the calibrated ranges as constants."""
+
+FUSE = "fuse_quantized_conv_and_requantize(target={target}) strip_unused_nodes"
+"""The graph with frozen ranges, lowered to INT8 kernels."""
+
+SHARDS = 4
+"""Calibration pods."""
+
+BATCH_SIZE = 32
+"""Examples a session run, in calibration and evaluation."""
+
+CALIBRATION_LIMIT = 500
+"""Examples that calibration reads at most."""
+
+TOLERANCE = 1.0
+"""Points of top-1 that the INT8 graph may lose."""
+
+
+def freeze_ranges(log: str | Path, recipe: Recipe) -> str:
+    """The transform list that puts a log's ranges into a graph, as the recipe has them taken."""
+    taken = recipe.calibration
+    return FREEZE_RANGES.format(log=log, low=taken.min_percentile, high=taken.max_percentile)
+
+
+def fuse(recipe: Recipe) -> str:
+    """The transform list that lowers a graph with frozen ranges to the recipe's op set."""
+    return FUSE.format(target=recipe.target)
