@@ -1,0 +1,32 @@
+"""The KFP component of benchmark."""
+
+from kfp import dsl
+
+from octavo.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def benchmark(
+    *,
+    fp32_graph: dsl.Input[dsl.Model],
+    int8_graph: dsl.Input[dsl.Model],
+    summary: dsl.Input[dsl.Artifact],
+    timings: dsl.Output[dsl.Artifact],
+) -> None:
+    """Time the FP32 and the INT8 graph in alternation, at batch 1 and 32.
+
+    Args:
+        fp32_graph: The optimized FP32 graph.
+        int8_graph: The INT8 graph.
+        summary: The model's summary, which names the inputs and outputs.
+        timings: Latency and images a second, as JSON.
+    """
+    from pathlib import Path
+
+    from octavo.benchmark.benchmark import benchmark_graphs
+    from octavo.ends import read_ends
+    from octavo.files import write_json
+
+    ends = read_ends(summary.path)
+    result = benchmark_graphs(Path(fp32_graph.path), Path(int8_graph.path), inputs=ends.inputs, outputs=ends.outputs)
+    write_json(timings.path, result.model_dump(mode="json"))

@@ -1,0 +1,31 @@
+"""Every KFP component: `from octavo import components`, then `components.calibrate(...)` in a pipeline."""
+
+from octavo.benchmark.component import benchmark
+from octavo.calibrate.component import calibrate
+from octavo.evaluate.component import evaluate
+from octavo.fetch_model.component import fetch_model
+from octavo.freeze_graph.component import freeze_graph
+from octavo.merge_min_max_logs.component import merge_min_max_logs
+from octavo.plan_shards.component import plan_shards
+from octavo.publish_model.component import publish_model
+from octavo.quantize_graph.component import quantize_graph
+from octavo.report.component import report
+from octavo.summarize_graph.component import summarize_graph
+from octavo.transform_graph.component import freeze_ranges, fuse, transform_graph
+
+__all__ = [
+    "benchmark",
+    "calibrate",
+    "evaluate",
+    "fetch_model",
+    "freeze_graph",
+    "freeze_ranges",
+    "fuse",
+    "merge_min_max_logs",
+    "plan_shards",
+    "publish_model",
+    "quantize_graph",
+    "report",
+    "summarize_graph",
+    "transform_graph",
+]

@@ -1,0 +1,20 @@
+"""The KFP component of fetch_model."""
+
+from kfp import dsl
+
+from octavo.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def fetch_model(*, uri: str, model: dsl.Output[dsl.Model]) -> None:
+    """Copy a trained model from object storage and record its size and checksum.
+
+    Args:
+        uri: A frozen graph, a folder with a graph and its checkpoint, a SavedModel folder, or a Keras file.
+        model: The folder of the model: model.json and the files.
+    """
+    from pathlib import Path
+
+    from octavo.fetch_model.fetch import fetch_model
+
+    fetch_model(uri, Path(model.path))
