@@ -1,0 +1,193 @@
+"""From a trained FP32 model in object storage to a verified INT8 model in object storage.
+
+Run this file to write pipeline.yaml anew beside it.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kfp import compiler, dsl, kubernetes
+
+from octavo import components, flow
+
+COMPILED = Path(__file__).with_name("pipeline.yaml")
+
+CREDENTIALS = "octavo-object-store"
+"""The Kubernetes secret with the keys of the object stores; it may be absent, and so may any entry of it."""
+
+CREDENTIAL_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "S3_ENDPOINT",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+)
+"""The secret's entries that become environment variables."""
+
+CREDENTIAL_FOLDER = "/var/run/octavo/object-store"
+"""Where each entry is a file as well: a Google key is one that GOOGLE_APPLICATION_CREDENTIALS names here."""
+
+
+class Size(NamedTuple):
+    """What a task asks for, and what it may use at most."""
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+
+
+LIGHT = Size("100m", "1", "256Mi", "1Gi")
+"""Copies files or merges text."""
+
+GRAPH = Size("500m", "2", "1Gi", "4Gi")
+"""Reads a whole graph and writes another."""
+
+RUN = Size("1", "4", "2Gi", "8Gi")
+"""Runs a graph on data."""
+
+TIMED = Size("2", "2", "4Gi", "4Gi")
+"""Runs graphs against the clock: what it asks for is what it gets, so that no neighbour disturbs it."""
+
+
+def dressed(task: Any, name: str, size: Size, *, stores: bool = False, cached: bool = True) -> Any:
+    """The task with its display name, resources and retries.
+
+    Args:
+        task: the task.
+        name: what the graph in the UI shows.
+        size: CPU and memory.
+        stores: whether it reads or writes object storage and needs its keys.
+        cached: whether an earlier run's result may stand for it.
+    """
+    task.set_display_name(name)
+    task.set_cpu_request(size.cpu_request).set_cpu_limit(size.cpu_limit)
+    task.set_memory_request(size.memory_request).set_memory_limit(size.memory_limit)
+    task.set_retry(2, backoff_duration="5s", backoff_factor=2, backoff_max_duration="60s")
+    task.set_caching_options(cached)
+    if stores:
+        kubernetes.use_secret_as_env(task, CREDENTIALS, {name: name for name in CREDENTIAL_VARIABLES}, optional=True)
+        kubernetes.use_secret_as_volume(task, CREDENTIALS, CREDENTIAL_FOLDER, optional=True)
+    return task
+
+
+def _fetch(uri: Any) -> Any:
+    return dressed(components.fetch_model(uri=uri), "Fetch model", LIGHT, stores=True, cached=False).output
+
+
+def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
+    task = components.summarize_graph(model=model, input_names=input_names, output_names=output_names)
+    return dressed(task, "Summarize", GRAPH).output
+
+
+def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any) -> Any:
+    task = components.plan_shards(dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit)
+    return dressed(task, "Plan shards", LIGHT, stores=True, cached=False).output
+
+
+def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:
+    task = components.transform_graph(graph=graph, summary=summary, transforms=transforms)
+    return dressed(task, name, GRAPH).output
+
+
+def _calibrate(graph: Any, summary: Any, shards: Any, data: dict[str, Any]) -> Any:
+    """The merged log of all shards, each calibrated in a pod of its own."""
+    with dsl.ParallelFor(shards, name="Calibrate shards") as shard:
+        task = components.calibrate(graph=graph, summary=summary, shard=shard, **data)
+        log = dressed(task, "Calibrate", RUN, stores=True).output
+    return dressed(components.merge_min_max_logs(logs=dsl.Collected(log)), "Merge logs", LIGHT).output
+
+
+def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
+    """The INT8 graph: ranges frozen, ops fused."""
+    frozen = components.freeze_ranges(graph=dynamic, log=log, summary=summary, recipe=recipe)
+    ranged = dressed(frozen, "Freeze ranges", GRAPH).output
+    return dressed(components.fuse(graph=ranged, summary=summary, recipe=recipe), "Fuse", GRAPH).output
+
+
+def _evaluate(graph: Any, summary: Any, data: dict[str, Any], name: str) -> Any:
+    task = components.evaluate(graph=graph, summary=summary, **data)
+    return dressed(task, name, RUN, stores=True).output
+
+
+def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
+    task = components.benchmark(fp32_graph=fp32, int8_graph=int8, summary=summary)
+    return dressed(task, "Benchmark", TIMED, cached=False).output
+
+
+def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> None:
+    task = components.publish_model(
+        int8_graph=int8,
+        result=report.outputs["result"],
+        page=report.outputs["page"],
+        target_uri=target_uri,
+        tolerance=tolerance,
+    )
+    dressed(task, "Publish", LIGHT, stores=True, cached=False)
+
+
+@dsl.pipeline(name="quantize-int8", display_name="Quantize to INT8")
+def quantize_int8(
+    model_uri: str,
+    calibration_uri: str,
+    validation_uri: str,
+    target_uri: str,
+    preprocessing: str,
+    input_names: str = "",
+    output_names: str = "",
+    recipe: str = "",
+    shards: int = flow.SHARDS,
+    batch_size: int = flow.BATCH_SIZE,
+    calibration_limit: int = flow.CALIBRATION_LIMIT,
+    tolerance: float = flow.TOLERANCE,
+) -> None:
+    """Turn a trained FP32 TensorFlow model into an INT8 model, and publish it when it is accurate enough.
+
+    Args:
+        model_uri: A frozen graph, a folder with a graph and its checkpoint, a SavedModel, or a Keras file.
+        calibration_uri: Examples that the ranges are taken from: a folder of images or an .npz file.
+        validation_uri: Labelled examples that accuracy is measured on.
+        target_uri: The folder that int8.pb, summary.json and report.html are written to.
+        preprocessing: How pixels become the model's input: a preset's name, or a document.
+        input_names: Names of the model's inputs, separated by commas; found when empty.
+        output_names: Names of the model's outputs, separated by commas; found when empty.
+        recipe: What to quantize and how, a YAML or JSON document; empty for the default.
+        shards: Pods that calibrate at the same time, at most 100. The result does not depend on it.
+        batch_size: Examples a batch, in calibration and evaluation.
+        calibration_limit: Examples that calibration reads at most; 0 for all.
+        tolerance: Points of top-1 that the INT8 model may lose; beyond it nothing is published.
+    """
+    model = _fetch(model_uri)
+    summary = _summarize(model, input_names, output_names)
+    frozen = dressed(components.freeze_graph(model=model, summary=summary), "Freeze", GRAPH).output
+    fp32 = _transform(frozen, summary, flow.OPTIMIZE, "Optimize")
+    quantized = components.quantize_graph(graph=fp32, summary=summary, recipe=recipe)
+    dynamic = dressed(quantized, "Quantize", GRAPH).outputs["quantized"]
+    logged = _transform(dynamic, summary, flow.INSERT_LOGGING, "Insert logging")
+    planned = _plan(calibration_uri, shards, batch_size, calibration_limit)
+    reading = {"preprocessing": preprocessing, "batch_size": batch_size}
+    log = _calibrate(logged, summary, planned, {"dataset_uri": calibration_uri, **reading})
+    int8 = _lower(dynamic, log, summary, recipe)
+    validation = {"dataset_uri": validation_uri, **reading}
+    report = components.report(
+        model=model,
+        summary=summary,
+        decisions=quantized.outputs["decisions"],
+        fp32_graph=fp32,
+        int8_graph=int8,
+        fp32_evaluation=_evaluate(fp32, summary, validation, "Evaluate FP32"),
+        int8_evaluation=_evaluate(int8, summary, validation, "Evaluate INT8"),
+        timings=_benchmark(fp32, int8, summary),
+        tolerance=tolerance,
+    )
+    _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)
+
+
+def compile_pipeline(target: Path = COMPILED) -> None:
+    """Write the compiled pipeline."""
+    compiler.Compiler().compile(quantize_int8, str(target))
+
+
+if __name__ == "__main__":
+    compile_pipeline()

@@ -1,0 +1,158 @@
+"""What the compiled pipeline says, and what it must not: constructs that compile, then fail on a server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from octavo.image import IMAGE
+
+Documents = tuple[dict[str, Any], dict[str, Any]]
+
+DISPLAY_NAMES = {
+    "Fetch model", "Summarize", "Freeze", "Optimize", "Quantize", "Insert logging", "Plan shards",
+    "Calibrate shards", "Calibrate", "Merge logs", "Freeze ranges", "Fuse", "Evaluate FP32", "Evaluate INT8",
+    "Benchmark", "Report", "Publish",
+}  # fmt: skip
+
+
+def dags(pipeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield pipeline["root"]["dag"]
+    yield from (c["dag"] for c in pipeline["components"].values() if "dag" in c)
+
+
+def tasks(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Display name -> task, loops included."""
+    return {task["taskInfo"]["name"]: task for dag in dags(pipeline) for task in dag["tasks"].values()}
+
+
+def pods(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Display name -> task, without loops."""
+    return {name: task for name, task in tasks(pipeline).items() if "parameterIterator" not in task}
+
+
+def container(pipeline: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    label = pipeline["components"][task["componentRef"]["name"]]["executorLabel"]
+    found: dict[str, Any] = pipeline["deploymentSpec"]["executors"][label]["container"]
+    return found
+
+
+def test_the_checked_in_file_is_what_the_definition_compiles_to(
+    definition: ModuleType, pipeline_folder: Path, tmp_path: Path
+) -> None:
+    definition.compile_pipeline(tmp_path / "pipeline.yaml")
+
+    current = (tmp_path / "pipeline.yaml").read_text()
+    assert (pipeline_folder / "pipeline.yaml").read_text() == current, "run `make compile` and check in the result"
+
+
+def test_every_stage_is_there_under_its_display_name(documents: Documents) -> None:
+    assert set(tasks(documents[0])) == DISPLAY_NAMES
+
+
+def test_every_pod_runs_the_one_image_and_installs_nothing(documents: Documents) -> None:
+    containers = [container(documents[0], task) for task in pods(documents[0]).values()]
+
+    assert {c["image"] for c in containers} == {IMAGE}
+    assert not [c for c in containers if "pip install" in json.dumps(c)]
+
+
+@pytest.mark.parametrize(
+    "field", ["resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"]
+)
+def test_every_pod_has_resources(documents: Documents, field: str) -> None:
+    pipeline = documents[0]
+    without = {name for name, task in pods(pipeline).items() if not container(pipeline, task)["resources"].get(field)}
+    assert without == set()
+
+
+def test_every_pod_is_retried_with_back_off(documents: Documents) -> None:
+    for name, task in pods(documents[0]).items():
+        policy = task["retryPolicy"]
+        assert policy["maxRetryCount"] == 2, name
+        assert policy["backoffFactor"] > 1, name
+        assert policy["backoffDuration"] == "5s", name
+
+
+def test_what_reads_or_writes_mutable_things_or_the_clock_is_never_cached(documents: Documents) -> None:
+    fresh = {name for name, task in pods(documents[0]).items() if not task["cachingOptions"].get("enableCache")}
+
+    assert fresh == {"Fetch model", "Plan shards", "Benchmark", "Publish"}
+
+
+def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_absent(
+    documents: Documents,
+) -> None:
+    pipeline, platform = documents
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    label = {
+        pipeline["components"][task["componentRef"]["name"]]["executorLabel"]: name
+        for name, task in pods(pipeline).items()
+    }
+
+    assert {label[key] for key in executors} == {
+        "Fetch model", "Plan shards", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
+    }  # fmt: skip
+    for settings in executors.values():
+        (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
+        assert as_env["secretName"] == as_volume["secretName"] == "octavo-object-store"
+        assert as_env["optional"]
+        assert as_volume["optional"]
+
+
+def test_the_loop_runs_over_typed_shards_that_come_as_an_unnamed_output(documents: Documents) -> None:
+    pipeline = documents[0]
+    loop = tasks(pipeline)["Calibrate shards"]
+    item = loop["parameterIterator"]["itemInput"]
+    inputs = pipeline["components"][loop["componentRef"]["name"]]["inputDefinitions"]["parameters"]
+
+    assert item == "pipelinechannel--plan-shards-Output-loop-item"
+    assert inputs[item]["parameterType"] == "STRUCT"
+
+
+def test_only_the_shards_reach_the_loop_as_another_tasks_parameter(documents: Documents) -> None:
+    # kfp.local replaces every such parameter by the loop's item
+    parameters = tasks(documents[0])["Calibrate shards"]["inputs"]["parameters"]
+
+    from_tasks = [name for name, source in parameters.items() if "taskOutputParameter" in source]
+    assert from_tasks == ["pipelinechannel--plan-shards-Output"]
+
+
+def test_no_placeholder_that_a_server_leaves_unresolved(pipeline_folder: Path, documents: Documents) -> None:
+    text = (pipeline_folder / "pipeline.yaml").read_text()
+
+    assert "IfPresent" not in text
+    assert '{"Concat"' not in text
+    placeholders = [
+        part for task in pods(documents[0]).values() for part in container(documents[0], task)["args"] if "{{$" in part
+    ]
+    assert set(placeholders) == {"{{$}}"}
+    assert not re.search(r"\]\.metadata\[", text)
+
+
+def test_no_optional_artifact_and_no_importer(documents: Documents) -> None:
+    pipeline = documents[0]
+    optional = [
+        name
+        for name, component in pipeline["components"].items()
+        for artifact in component.get("inputDefinitions", {}).get("artifacts", {}).values()
+        if artifact.get("isOptional")
+    ]
+    assert optional == []
+    assert all("container" in executor for executor in pipeline["deploymentSpec"]["executors"].values())
+
+
+def test_every_pipeline_parameter_is_described(documents: Documents) -> None:
+    parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
+
+    assert [name for name, parameter in parameters.items() if not parameter.get("description")] == []
+
+
+def test_the_file_is_ascii_for_databases_that_take_no_more(pipeline_folder: Path) -> None:
+    assert (pipeline_folder / "pipeline.yaml").read_bytes().isascii()
