@@ -1,0 +1,82 @@
+"""What the finished INT8 graph itself says: what still computes in float, and the ranges of its 8-bit tensors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from octavo.graph import Graph, Node, const_value, producer_name
+from octavo.graph.attrs import read_dtype
+from octavo.report.documents import Decisions
+
+BOOKKEEPING = frozenset(
+    {
+        "Const", "Dequantize", "ExpandDims", "Identity", "NoOp", "Pack", "Placeholder", "PlaceholderWithDefault",
+        "QuantizeV2", "Reshape", "Shape", "Squeeze", "StridedSlice", "Cast",
+    }
+)  # fmt: skip
+"""Op types that move or convert data without computing on it."""
+
+FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that an 8-bit tensor can hold."""
+
+    name: str
+    low: float
+    high: float
+    dtype: str
+
+
+def still_float(graph: Graph, decisions: Decisions) -> frozenset[str]:
+    """The nodes that were to be INT8 and whose op is in the graph as it was, in float arithmetic."""
+    names = {(_origin(node), node.op) for node in graph.nodes.values() if computes_in_float(node)}
+    return frozenset(n.name for n in decisions.nodes if n.verdict == "INT8" and (n.name, n.op) in names)
+
+
+def other_float_ops(graph: Graph, decisions: Decisions) -> dict[str, int]:
+    """Op type -> nodes that compute in float and that quantize_graph has no verdict on, the most frequent first."""
+    judged = {node.name for node in decisions.nodes}
+    found = Counter(node.op for node in graph.nodes.values() if computes_in_float(node) and _origin(node) not in judged)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def computes_in_float(node: Node) -> bool:
+    """Whether a node does arithmetic on floating-point numbers."""
+    return node.op not in BOOKKEEPING and "T" in node.attrs and read_dtype(node.attrs["T"]) in FLOATS
+
+
+def ranges(graph: Graph) -> tuple[Range, ...]:
+    """The ranges of the graph's 8-bit tensors, in the graph's order; those that are no constants are left out."""
+    found = (_range(graph, node) for node in graph.nodes.values() if "_eightbit_" in node.name)
+    return tuple(r for r in found if r is not None)
+
+
+def _range(graph: Graph, node: Node) -> Range | None:
+    if node.op == "QuantizeV2":
+        low, high = (_scalar(graph, t) for t in node.data_inputs[1:3])
+        dtype = read_dtype(node.attrs["T"])
+    elif "out_type" in node.attrs or "Tout" in node.attrs:
+        true = f"{node.name}_true" if f"{node.name}_true_high" in graph.nodes else node.name
+        high = _scalar(graph, f"{true}_high")
+        low = _scalar(graph, f"{true}_low") if f"{true}_low" in graph.nodes else 0.0
+        dtype = read_dtype(node.attrs["out_type" if "out_type" in node.attrs else "Tout"])
+    else:
+        return None
+    name = node.name.partition("_eightbit_quantize_")[2] or _origin(node)
+    return None if low is None or high is None else Range(name, low, high, dtype)
+
+
+def _scalar(graph: Graph, tensor: str) -> float | None:
+    node = graph.nodes.get(producer_name(tensor))
+    if node is None or node.op != "Const":
+        return None
+    value = const_value(node)
+    return float(value.reshape(-1)[0]) if value.size == 1 else None
+
+
+def _origin(node: Node) -> str:
+    """The float graph's node that a node of the INT8 graph was made from."""
+    return node.name.partition("_eightbit_")[0]

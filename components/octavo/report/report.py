@@ -1,0 +1,104 @@
+"""Put the outcome of all steps on one page and into one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from octavo import __version__
+from octavo.files import write_atomically, write_json
+from octavo.graph import Graph, load_graph
+from octavo.report import figures
+from octavo.report.documents import Decisions, Evaluation, FetchedModel, ModelSummary, Timings, read_document
+from octavo.report.int8_graph import other_float_ops, ranges, still_float
+from octavo.report.page import Details, render
+from octavo.report.result import Accuracy, Result, Sizes, Top1
+
+
+def write_report(
+    *,
+    summary: Path,
+    decisions: Path,
+    fp32_evaluation: Path | None,
+    int8_evaluation: Path | None,
+    benchmark: Path | None,
+    fp32_graph: Path,
+    int8_graph: Path,
+    model: Path | None,
+    tolerance: float,
+    html: Path,
+    summary_json: Path,
+) -> Result:
+    """Write the report and the JSON summary.
+
+    Args:
+        summary: what summarize_graph wrote.
+        decisions: what quantize_graph wrote.
+        fp32_evaluation: the FP32 graph's accuracy; None where it was not measured.
+        int8_evaluation: the INT8 graph's accuracy, on the same images.
+        benchmark: what benchmark wrote; None where it did not run.
+        fp32_graph: the optimized FP32 graph.
+        int8_graph: the INT8 graph.
+        model: the folder that fetch_model filled; None where there is none.
+        tolerance: points of top-1 that INT8 may lose.
+        html: where the page goes.
+        summary_json: where the JSON goes.
+
+    Raises:
+        GraphError: when one of the files cannot be read or is not what its step writes.
+        DataError: when the two evaluations are of different images.
+    """
+    verdicts = read_document(decisions, Decisions, "quantize_graph")
+    timings = None if benchmark is None else read_document(benchmark, Timings, "benchmark")
+    fetched = _fetched(model)
+    graph = load_graph(int8_graph)
+    left = figures.fp32_nodes(verdicts, still_float(graph, verdicts))
+    top1, top5 = _accuracy(fp32_evaluation, int8_evaluation)
+    result = Result(
+        octavo=__version__,
+        model=None if fetched is None else fetched.model_dump(mode="json"),
+        top1=top1,
+        top5=top5,
+        bytes=Sizes(fp32=fp32_graph.stat().st_size, int8=int8_graph.stat().st_size),
+        images_per_second=figures.rates(timings),
+        quantized=figures.counts(verdicts, left),
+        fp32_nodes=left,
+        other_fp32_ops=other_float_ops(graph, verdicts),
+        tolerance=tolerance,
+        accepted=figures.accepted(top1, tolerance),
+        sha256=_sha256(int8_graph),
+        recipe=verdicts.recipe,
+    )
+    details = Details(
+        summary=read_document(summary, ModelSummary, "summarize_graph"),
+        model=fetched,
+        timings=timings,
+        by_op=figures.by_op(verdicts, left),
+        ranges=ranges(graph),
+        conversions=_conversions(graph),
+        fp32_sha256=_sha256(fp32_graph),
+    )
+    write_atomically(html, render(result, details))
+    write_json(summary_json, result.document())
+    return result
+
+
+def _fetched(model: Path | None) -> FetchedModel | None:
+    record = None if model is None else model / "model.json"
+    return read_document(record, FetchedModel, "fetch_model") if record is not None and record.is_file() else None
+
+
+def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accuracy | None]:
+    if fp32 is None or int8 is None:
+        return None, None
+    before, after = (read_document(path, Evaluation, "evaluate") for path in (fp32, int8))
+    return figures.top1(before, after), figures.top5(before, after)
+
+
+def _conversions(graph: Graph) -> int:
+    return sum(node.op in {"QuantizeV2", "Dequantize"} for node in graph.nodes.values())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

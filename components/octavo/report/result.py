@@ -1,0 +1,130 @@
+"""The figures of a quantization, as summary.json holds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Accuracy(_Part):
+    """The same measure of both graphs.
+
+    Attributes:
+        fp32: percent of the images that the FP32 graph gets right.
+        int8: percent of the images that the INT8 graph gets right.
+        difference: int8 - fp32, in points; negative where INT8 loses.
+        images: labelled images in the validation set.
+    """
+
+    fp32: float
+    int8: float
+    difference: float
+    images: int
+
+
+class Top1(Accuracy):
+    """Top-1 of both graphs.
+
+    Attributes:
+        flips: images that the two graphs name differently, rightly or not.
+    """
+
+    flips: int
+
+
+class Sizes(_Part):
+    """The graph files' sizes in bytes."""
+
+    fp32: int
+    int8: int
+
+
+class Rates(_Part):
+    """Images a second of both graphs at one batch size, and INT8's over FP32's."""
+
+    fp32: float
+    int8: float
+    ratio: float
+
+
+class Counts(_Part):
+    """Nodes that could be INT8, by what became of them."""
+
+    INT8: int
+    FP32: int
+
+
+class Fp32Node(_Part):
+    """A node that could be INT8 and is not, and why."""
+
+    name: str
+    op: str
+    reason: str
+
+
+class Result(_Part):
+    """The figures of a quantization.
+
+    Attributes:
+        octavo: the version that made them.
+        model: what fetch_model recorded; None where there is no record.
+        top1: top-1; None without validation data.
+        top5: top-5; None without validation data, or for a model of too few classes.
+        bytes: file sizes.
+        images_per_second: batch size -> speed; empty without a benchmark.
+        quantized: how many of the nodes that could be INT8 are.
+        fp32_nodes: those that are not.
+        other_fp32_ops: op type -> nodes of the INT8 graph that compute in FP32 because octavo has no INT8 form of them.
+        tolerance: points of top-1 that INT8 may lose.
+        accepted: whether it lost no more; None without validation data.
+        sha256: checksum of the INT8 graph's file.
+        recipe: what was to become INT8, and how.
+    """
+
+    octavo: str
+    model: dict[str, Any] | None
+    top1: Top1 | None
+    top5: Accuracy | None
+    bytes: Sizes
+    images_per_second: dict[str, Rates]
+    quantized: Counts
+    fp32_nodes: tuple[Fp32Node, ...]
+    other_fp32_ops: dict[str, int]
+    tolerance: float
+    accepted: bool | None
+    sha256: str
+    recipe: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """The document that summary.json holds."""
+        return self.model_dump(mode="json")
+
+    def metrics(self) -> dict[str, float]:
+        """The main figures by name, finite numbers only, as the list of runs shows them."""
+        figures: dict[str, float] = {}
+        for name, accuracy in (("top1", self.top1), ("top5", self.top5)):
+            if accuracy is not None:
+                figures[f"{name}_fp32"] = accuracy.fp32
+                figures[f"{name}_int8"] = accuracy.int8
+                figures[f"{name}_difference"] = accuracy.difference
+        figures["size_ratio"] = round(self.bytes.int8 / self.bytes.fp32, 4)
+        for batch, rates in self.images_per_second.items():
+            figures[f"images_per_second_int8_batch_{batch}"] = round(rates.int8, 2)
+            figures[f"speedup_batch_{batch}"] = round(rates.ratio, 3)
+        figures["int8_nodes"] = self.quantized.INT8
+        figures["fp32_nodes"] = self.quantized.FP32
+        return figures
+
+    def table(self) -> Table:
+        """The figures as a table for the terminal."""
+        from octavo.report.table import table
+
+        return table(self)
