@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
@@ -73,6 +73,15 @@ def drop_observers(graph: Graph) -> Graph:
             if readers[source] == 0 and "_eightbit_" in source:
                 dead.append(source)
     return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
+
+
+def _unmergeable(node: Node) -> Node:
+    """The kernel with its name as an attribute of its own.
+
+    TensorFlow's optimizer merges equal nodes. Two equal kernels would then share one output buffer, and a conv that
+    adds to it in place would find another reader there and kill the process.
+    """
+    return node if node.op == "Const" else node.with_attrs(_octavo_name=string_attr(node.name))
 
 
 class _Lowerer:
@@ -224,7 +233,7 @@ class _Lowerer:
         nodes: list[Node] = []
         for name, node in self.graph.nodes.items():
             if name in self.new:
-                nodes += self.new[name]
+                nodes += [_unmergeable(made) for made in self.new[name]]
             elif node.op == "Dequantize" and producer_name(node.data_inputs[0]) in self.new:
                 nodes.append(self._dequantize(node))
             else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node
@@ -60,17 +63,28 @@ def quantized_dtype(node: Node) -> str:
 
 
 def constant_scalar(graph: Graph, tensor: str) -> float | None:
-    """The value of a scalar made of Consts, Minimum and Maximum; None for anything else."""
-    todo, values = [tensor], []
-    combine = None
-    while todo:
-        current = todo.pop()
-        node = graph.nodes[producer_name(current)]
-        if node.op == "Const" and output_index(current) == 0:
-            values.append(float(const_value(node).reshape(())))
-        elif node.op in {"Minimum", "Maximum"} and combine in {None, node.op}:
-            combine = node.op
-            todo += node.data_inputs
-        else:
-            return None
-    return (min if combine == "Minimum" else max)(values)
+    """The value of a float32 scalar that is computed from Consts alone; None for anything else."""
+    value = _scalar(graph, tensor)
+    return None if value is None else float(value)
+
+
+SCALAR_OPS: Mapping[str, Callable[..., np.floating]] = {
+    "AddV2": np.add,
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+    "Mul": np.multiply,
+    "RealDiv": np.divide,
+    "Rint": np.rint,
+    "Sub": np.subtract,
+}
+"""The scalar arithmetic that quantize_graph writes between a measured range and a QuantizeV2."""
+
+
+def _scalar(graph: Graph, tensor: str) -> np.floating | None:
+    node = graph.nodes[producer_name(tensor)]
+    if node.op == "Const" and output_index(tensor) == 0:
+        return np.float32(const_value(node).reshape(()))
+    if node.op not in SCALAR_OPS:
+        return None
+    operands = [_scalar(graph, t) for t in node.data_inputs]
+    return None if any(o is None for o in operands) else SCALAR_OPS[node.op](*operands)

@@ -24,6 +24,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.tensors import const_node
 from octavo.int8.chain import Chain
+from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
@@ -108,7 +109,7 @@ class _Emitter:
             for count, other in enumerate(ranges[1:], 2):
                 last = count == len(ranges)
                 step = f"{name}_eightbit_{end}" if last else f"{name}_eightbit_{end}_{count}"
-                self.made.append(Node(step, op, (widest, other[index]), {"T": dtype_attr("float32")}))
+                self.made.append(_float_op(step, op, widest, other[index]))
                 widest = step
 
     def _measure(self, tensor: str, stem: str, tag: str) -> tuple[str, str]:
@@ -135,10 +136,32 @@ class _Emitter:
 
     def _pair(self, tensor: str, codes: str, back: str, encoding: Encoding, low_high: tuple[str, str]) -> None:
         """Add QuantizeV2 named `codes` and Dequantize named `back`."""
-        low, high = low_high
-        self.made.append(quantize_v2(codes, tensor, low, high, dtype=encoding.dtype, mode=encoding.mode))
-        ends = (f"{codes}:1", f"{codes}:2") if encoding != SHIFTED else low_high
+        ends = low_high if encoding != SHIFTED else self._with_zero_on_the_grid(codes, *low_high)
+        self.made.append(quantize_v2(codes, tensor, *ends, dtype=encoding.dtype, mode=encoding.mode))
+        if encoding != SHIFTED:
+            ends = (f"{codes}:1", f"{codes}:2")
         self.made.append(dequantize(back, codes, *ends, dtype=encoding.dtype, mode=encoding.mode))
+
+    def _with_zero_on_the_grid(self, stem: str, low: str, high: str) -> tuple[str, str]:
+        """Move a range by less than half a step so that zero is a code.
+
+        step = (high - low) / 255; low' = round(low / step) * step; high' = low' + (high - low). QuantizeV2's MIN_FIRST
+        mode rounds the values and the range's low end apart, which is right only where the low end is a whole step.
+        """
+        span, wide, step, count = (f"{stem}_{part}" for part in ("span", "wide_span", "step", "low_in_steps"))
+        codes, least = f"{stem}_steps", f"{stem}_least_span"
+        self.made += [
+            const_node(codes, np.float32(255)),
+            const_node(least, np.float32(MIN_MAGNITUDE)),
+            _float_op(span, "Sub", high, low),
+            _float_op(wide, "Maximum", span, least),
+            _float_op(step, "RealDiv", wide, codes),
+            _float_op(f"{count}_unrounded", "RealDiv", low, step),
+            _float_op(count, "Rint", f"{count}_unrounded"),
+            _float_op(f"{stem}_grid_low", "Mul", count, step),
+            _float_op(f"{stem}_grid_high", "AddV2", f"{stem}_grid_low", wide),
+        ]
+        return f"{stem}_grid_low", f"{stem}_grid_high"
 
     def _with_codes(self, node: Node) -> Node:
         """The node reading dequantized weights, and dequantized entries where it is part of an INT8 chain."""
@@ -149,6 +172,10 @@ class _Emitter:
         if node.name == chain.anchor.name:
             inputs[1] = self.filters[node.name]
         return replace(node, inputs=tuple(inputs))
+
+
+def _float_op(name: str, op: str, *inputs: str) -> Node:
+    return Node(name, op, inputs, {"T": dtype_attr("float32")})
 
 
 def _int8_reads(chain: Chain) -> tuple[str, ...]:

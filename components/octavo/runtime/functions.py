@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import Attrs
+from octavo.graph.attrs import dtype_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
@@ -46,10 +46,8 @@ def saved_model_function(folder: Path, signature: str, tags: Sequence[str] = ("s
         try:
             loaded = tf.saved_model.load(str(folder), tags=list(tags))
             function = loaded.signatures[signature]
-        except Exception as fault:  # noqa: BLE001  TensorFlow raises whatever the model's code raises
-            raise GraphError(
-                f"TensorFlow cannot load the SavedModel {str(folder)!r}: {_first_line(fault)}"
-            ) from fault
+        except Exception as fault:  # TensorFlow raises whatever the model's code raises
+            raise GraphError(f"TensorFlow cannot load the SavedModel {str(folder)!r}: {_first_line(fault)}") from fault
         inputs = sorted(function.structured_input_signature[1])
         return _frozen(function, inputs, sorted(function.structured_outputs))
 
@@ -64,12 +62,10 @@ def keras_function(file: Path) -> FunctionGraph:
     tf = import_tensorflow()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import keras
-
         try:
-            model = keras.saving.load_model(file, compile=False)
+            model = tf.keras.models.load_model(file, compile=False)
             inputs, outputs = list(model.inputs), list(model.outputs)
-        except Exception as fault:  # noqa: BLE001  Keras raises whatever a layer's code raises
+        except Exception as fault:  # Keras raises whatever a layer's code raises
             raise GraphError(f"Keras cannot load {str(file)!r}: {_first_line(fault)}") from fault
         names = [_layer_name(tensor) for tensor in inputs]
         specs = [tf.TensorSpec(t.shape, t.dtype, n) for t, n in zip(inputs, names, strict=True)]
@@ -100,16 +96,17 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     captures = _captured_variables(function)
     constant = convert_variables_to_constants_v2(function)
     graph = from_def(constant.graph.as_graph_def())
-    made = [canonical(tensor.name) for tensor in constant.outputs]
-    renames = {producer_name(t.name): n for t, n in zip(constant.inputs, inputs, strict=True)}
-    nodes = [*graph.nodes.values(), *_ends(graph, made, outputs)]
-    ends = {_end_name(i): name for i, name in enumerate(outputs)}
-    variables = {old: new for old, new in captures.items() if old in graph.nodes}
-    renamed = _renamed(nodes, {**renames, **ends}, variables)
-    whole = replace(graph, nodes={}).with_nodes(renamed.nodes).with_ends(inputs, outputs)
-    names = frozenset(renamed.names[old] for old in variables)
+    outputs = _distinct([*inputs, *outputs])[len(inputs) :]
+    fed = {producer_name(tensor.name): name for tensor, name in zip(constant.inputs, inputs, strict=True)}
+    names = _new_names(graph, fed, captures, {*inputs, *outputs})
+    nodes = [_with_names(node, names) for node in graph.nodes.values()]
+    for tensor, name in zip(constant.outputs, outputs, strict=True):
+        source = _behind_identity(graph, canonical(tensor.name))
+        nodes.append(Node(name, "Identity", (_renamed(source, names),), {"T": dtype_attr(tensor.dtype.name)}))
+    whole = replace(graph, nodes={}).with_nodes(nodes).with_ends(inputs, outputs)
     cut = without_idle_control_edges(whole).without_dead_nodes()
-    return FunctionGraph(replace(cut, library=_needed_library(cut)), names & frozenset(cut.nodes))
+    variables = frozenset(names[name] for name in captures if name in names)
+    return FunctionGraph(replace(cut, library=_needed_library(cut)), variables & frozenset(cut.nodes))
 
 
 def _captured_variables(function: Any) -> dict[str, str]:
@@ -117,26 +114,6 @@ def _captured_variables(function: Any) -> dict[str, str]:
     names = {id(variable.handle): variable.name.split(":")[0] for variable in function.variables}
     pairs = ((inner.op.name, id(outer)) for outer, inner in function.graph.captures)
     return {inner: names[outer] for inner, outer in pairs if outer in names}
-
-
-def _end_name(index: int) -> str:
-    return f"^end {index}"  # no node can be called so
-
-
-def _ends(graph: Graph, tensors: Sequence[str], outputs: Sequence[str]) -> list[Node]:
-    """An Identity for each output, reading the tensor that the function returns."""
-    del outputs
-    return [
-        Node(_end_name(index), "Identity", (_behind_identity(graph, tensor),), _identity_attrs(graph, tensor))
-        for index, tensor in enumerate(tensors)
-    ]
-
-
-def _identity_attrs(graph: Graph, tensor: str) -> Attrs:
-    node = graph.producer(tensor)
-    if node.op != "Identity" or output_index(tensor):
-        raise GraphError(f"the function returns {tensor!r}, made by {node.op}; wanted an Identity")
-    return {"T": node.attrs["T"]}
 
 
 def _behind_identity(graph: Graph, tensor: str) -> str:
@@ -148,21 +125,15 @@ def _behind_identity(graph: Graph, tensor: str) -> str:
     return tensor
 
 
-@dataclass(frozen=True, slots=True)
-class _Renamed:
-    nodes: list[Node]
-    names: Mapping[str, str]
-
-
-def _renamed(nodes: Sequence[Node], firm: Mapping[str, str], wished: Mapping[str, str]) -> _Renamed:
-    """The nodes under new names. Firm names are given as they are; all others give way, by a number at the end."""
+def _new_names(graph: Graph, firm: Mapping[str, str], wished: Mapping[str, str], taken: set[str]) -> dict[str, str]:
+    """Old name -> new name. Firm names are given as they are; all others keep off `taken`, by a number at the end."""
     names = dict(firm)
-    taken = set(firm.values())
-    for node in nodes:
-        if node.name not in firm:
-            names[node.name] = _free_name(wished.get(node.name, node.name), taken)
-            taken.add(names[node.name])
-    return _Renamed([_with_names(node, names) for node in nodes], names)
+    taken = set(taken)
+    for name in graph.nodes:
+        if name not in firm:
+            names[name] = _free_name(wished.get(name, name), taken)
+            taken.add(names[name])
+    return names
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -174,11 +145,12 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _with_names(node: Node, names: Mapping[str, str]) -> Node:
-    def renamed(tensor: str) -> str:
-        name = producer_name(tensor)
-        return tensor.replace(name, names[name], 1)
+    return replace(node, name=names[node.name], inputs=tuple(_renamed(t, names) for t in node.inputs))
 
-    return replace(node, name=names[node.name], inputs=tuple(map(renamed, node.inputs)))
+
+def _renamed(tensor: str, names: Mapping[str, str]) -> str:
+    name = producer_name(tensor)
+    return tensor.replace(name, names[name], 1)
 
 
 def without_idle_control_edges(graph: Graph) -> Graph:

@@ -97,6 +97,8 @@ def _first_line(fault: Exception) -> str:
     text = str(getattr(fault, "message", None) or fault)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [
-        line for line in lines if not line.startswith(("Graph execution error", "Detected at", "Original stack"))
+        line
+        for line in lines
+        if not line.startswith(("Graph execution error", "Detected at", "Original stack", "Node:"))
     ]
     return telling[0][:300] if telling else type(fault).__name__

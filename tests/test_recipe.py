@@ -1,0 +1,39 @@
+import pytest
+
+from octavo.errors import RecipeError
+from octavo.recipe import Recipe, load_recipe
+
+
+@pytest.mark.parametrize("text", ["", "\n", "{}", "# nothing"])
+def test_an_empty_document_is_the_default_recipe(text: str) -> None:
+    assert Recipe.parse(text) == Recipe()
+
+
+def test_yaml_and_json_say_the_same() -> None:
+    yaml = "per_channel: false\nexcluded_nodes: [head/.*]\ncalibration: {min_percentile: 0}"
+    json = '{"per_channel": false, "excluded_nodes": ["head/.*"], "calibration": {"min_percentile": 0}}'
+    assert Recipe.parse(yaml) == Recipe.parse(json) != Recipe()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("per_chanel: true", r"per_chanel: .*fields: per_channel"),
+        ("target: gpu", "target: .*got 'gpu'"),
+        ("calibration: {max_percentile: 200}", "calibration.max_percentile: .*got 200"),
+        ("[1, 2]", "the recipe is a list"),
+        ("a: [", "neither YAML nor JSON"),
+    ],
+)
+def test_a_fault_is_named_with_its_field(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Recipe.parse(text)
+
+
+def test_node_names_added_by_a_flag_are_taken_literally() -> None:
+    assert Recipe().with_exclusions((), ("a.b",)).excluded_nodes == (r"a\.b",)
+
+
+def test_a_missing_recipe_file_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"'/no/recipe\.yaml' cannot be read"):
+        load_recipe("/no/recipe.yaml")
