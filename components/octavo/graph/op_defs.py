@@ -1,4 +1,4 @@
-"""What TensorFlow's op definitions say of a node: its output dtypes, and whether it keeps state."""
+"""Op types: those with a part in control flow, and what TensorFlow's definitions say of the others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from typing import Any
 from octavo.errors import GraphError
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Node
+
+SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
+MERGES = frozenset({"Merge", "RefMerge", "_XlaMerge"})
+NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
+CONTROL_FLOW = SWITCHES | MERGES | NEXT_ITERATIONS | {"Enter", "RefEnter", "Exit", "RefExit", "LoopCond"}
+"""The ops that loops and conditionals are made of: TensorFlow looks for them behind each other."""
+
+
+def is_quantized(op: str) -> bool:
+    """Whether an op type computes on quantized tensors; a wrong attribute of such an op can abort the process."""
+    return "quant" in op.lower() and not op.startswith("FakeQuant")
 
 
 @cache

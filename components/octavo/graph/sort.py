@@ -7,9 +7,7 @@ import heapq
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
-
-MERGES = frozenset({"Merge", "RefMerge", "_XlaMerge"})
-NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
+from octavo.graph.op_defs import MERGES, NEXT_ITERATIONS
 
 
 def execution_order(graph: Graph) -> tuple[Node, ...]:
