@@ -1,0 +1,1 @@
+"""The transforms, one a file; `octavo.transform_graph.catalog` lists them."""
