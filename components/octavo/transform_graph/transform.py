@@ -1,0 +1,85 @@
+"""Applying a transform list to a graph, and to a graph file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from octavo.errors import GraphError, OctavoError, SpecError
+from octavo.graph import Graph, load_graph, save_graph
+from octavo.transform_graph.catalog import TRANSFORMS
+from octavo.transform_graph.language import Step, parse_steps
+from octavo.transform_graph.proof import prove
+
+LOG = logging.getLogger(__name__)
+
+
+def transform(graph: Graph, transforms: str) -> Graph:
+    """Apply a transform list.
+
+    Args:
+        graph: the graph; its inputs and outputs are what transforms keep.
+        transforms: the list, e.g. "fold_constants(ignore_errors=true) fold_batch_norms".
+
+    Raises:
+        SpecError: when the list cannot be read; nothing has run then.
+        OctavoError: of the class that a transform raised, naming it and those before it.
+    """
+    return _run(graph, _steps(transforms))
+
+
+def transform_file(
+    in_graph: Path,
+    out_graph: Path,
+    transforms: str,
+    *,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    as_text: bool = False,
+) -> None:
+    """Apply a transform list to a graph file; the result is written when all succeeded and TensorFlow takes it.
+
+    Args:
+        in_graph: the GraphDef file, binary or text.
+        out_graph: the file to write.
+        transforms: the list.
+        inputs: the tensors that the caller feeds; may be empty when no transform needs them.
+        outputs: the tensors that the caller fetches; may be empty when no transform needs them.
+        as_text: write protobuf's text form.
+
+    Raises:
+        SpecError: when the list cannot be read.
+        OctavoError: when the file cannot be read, a transform fails, or the result does not run.
+    """
+    steps = _steps(transforms)
+    graph = load_graph(in_graph).with_ends(inputs, outputs)
+    result = _run(graph, steps)
+    prove(result, instead_of=graph)
+    save_graph(result, out_graph, as_text=as_text)
+
+
+def _steps(transforms: str) -> tuple[Step, ...]:
+    steps = parse_steps(transforms, TRANSFORMS)
+    if not steps:
+        raise SpecError("the transform list is empty; wanted e.g. strip_unused_nodes fold_constants")
+    return steps
+
+
+def _run(graph: Graph, steps: Sequence[Step]) -> Graph:
+    for number, step in enumerate(steps):
+        before = " ".join(each.name for each in steps[:number])
+        where = f"{step.name} (after {before})" if before else step.name
+        try:
+            result = step(graph)
+        except OctavoError as fault:
+            if not step.ignore_errors:
+                raise type(fault)(f"{where}: {fault}") from fault
+            LOG.warning("%s: ignoring error: %s", step.name, fault)
+            continue
+        try:
+            result.check()
+        except GraphError as fault:
+            raise GraphError(f"{where} made a graph that is not whole: {fault}") from fault
+        graph = result
+    return graph
