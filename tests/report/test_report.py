@@ -1,0 +1,112 @@
+import hashlib
+import json
+import math
+from typing import Any
+
+import pytest
+
+from octavo.errors import DataError, GraphError
+from octavo.report.result import Result
+from report_inputs import ReportInputs, verdict
+
+
+def test_the_figures_of_a_whole_run(inputs: ReportInputs) -> None:
+    result = inputs.write()
+    assert result.top1 is not None
+    assert (result.top1.fp32, result.top1.int8, result.top1.difference) == (98.0, 97.0, -1.0)
+    assert (result.top1.flips, result.top1.images) == (2, 100)
+    assert result.top5 is not None
+    assert result.top5.int8 == 100.0
+    assert result.images_per_second["32"].ratio == 2.5
+    assert (result.quantized.INT8, result.quantized.FP32) == (1, 0)
+    assert result.other_fp32_ops == {"Softmax": 1}
+    assert result.model is not None
+    assert result.model["uri"] == "s3://models/digits/model"
+    assert result.sha256 == hashlib.sha256((inputs.folder / "int8.pb").read_bytes()).hexdigest()
+    assert result.bytes.int8 == (inputs.folder / "int8.pb").stat().st_size
+
+
+def test_the_json_holds_the_same_figures(inputs: ReportInputs) -> None:
+    result = inputs.write()
+    document = json.loads((inputs.folder / "summary.json").read_text())
+    assert Result.model_validate(document) == result
+    assert document["quantized"] == {"INT8": 1, "FP32": 0}
+    assert set(document["bytes"]) == {"fp32", "int8"}
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs: ReportInputs) -> None:
+    inputs.write()
+    files = [inputs.folder / name for name in ("report.html", "summary.json")]
+    first = [file.read_bytes() for file in files]
+    inputs.write()
+    assert [file.read_bytes() for file in files] == first
+
+
+@pytest.mark.parametrize(("tolerance", "accepted"), [(0.99, False), (1.0, True), (2.0, True)])
+def test_a_drop_of_exactly_the_tolerance_is_accepted(inputs: ReportInputs, tolerance: float, accepted: bool) -> None:
+    inputs.tolerance = tolerance
+    assert inputs.write().accepted is accepted
+
+
+@pytest.mark.parametrize("missing", ["fp32_evaluation", "int8_evaluation"])
+def test_without_validation_data_nothing_is_accepted_or_refused(inputs: ReportInputs, missing: str) -> None:
+    setattr(inputs, missing, None)
+    result = inputs.write()
+    assert (result.top1, result.top5, result.accepted) == (None, None, None)
+    assert "Accuracy was not measured" in inputs.page
+
+
+def test_without_benchmark_and_model_record_the_rest_is_there(inputs: ReportInputs) -> None:
+    inputs.benchmark = inputs.model = None
+    result = inputs.write()
+    assert result.images_per_second == {}
+    assert result.model is None
+    assert "Not measured." in inputs.page
+
+
+def test_a_node_that_was_to_be_int8_but_still_computes_in_float_counts_as_fp32(inputs: ReportInputs) -> None:
+    inputs.int8_graph = inputs.int8_graph.replace("_QuantizedMatMul", "MatMul").replace("T1=qint8", "T=float32")
+    result = inputs.write()
+    assert (result.quantized.INT8, result.quantized.FP32) == (0, 1)
+    assert "no INT8 kernel took it in" in result.fp32_nodes[0].reason
+    assert result.fp32_nodes[0].reason in inputs.page
+
+
+def test_fp32_nodes_come_with_their_reasons(inputs: ReportInputs) -> None:
+    inputs.decisions["nodes"].append(verdict("conv7", "Conv2D", "BiasAdd feeds 2 nodes (add_3, concat)"))
+    result = inputs.write()
+    assert [(node.name, node.op) for node in result.fp32_nodes] == [("conv7", "Conv2D")]
+    assert "BiasAdd feeds 2 nodes (add_3, concat)" in inputs.page
+
+
+def test_metrics_are_finite_numbers(inputs: ReportInputs) -> None:
+    metrics = inputs.write().metrics()
+    assert metrics["top1_difference"] == -1.0
+    assert metrics["speedup_batch_32"] == 2.5
+    assert all(math.isfinite(value) for value in metrics.values())
+
+
+def test_evaluations_of_different_images_are_not_compared(inputs: ReportInputs) -> None:
+    assert inputs.int8_evaluation is not None
+    inputs.int8_evaluation |= {"images": 99, "predictions": inputs.int8_evaluation["predictions"][:99]}
+    with pytest.raises(DataError, match="on 100 images and the INT8 graph on 99"):
+        inputs.write()
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "message"),
+    [
+        pytest.param(
+            "decisions", {"nodes": []}, "not what quantize_graph writes: recipe: Field required", id="decisions"
+        ),
+        pytest.param("benchmark", {"batches": 3}, "not what benchmark writes: batches", id="benchmark"),
+    ],
+)
+def test_a_document_of_another_kind_is_named_and_nothing_is_written(
+    inputs: ReportInputs, field: str, wrong: dict[str, Any], message: str
+) -> None:
+    setattr(inputs, field, wrong)
+    with pytest.raises(GraphError, match=message):
+        inputs.write()
+    assert not (inputs.folder / "report.html").exists()
+    assert not (inputs.folder / "summary.json").exists()
