@@ -1,0 +1,1 @@
+"""Data sets and preprocessing: what the steps that run graphs over images share."""
