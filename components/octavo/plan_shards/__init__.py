@@ -1,0 +1,1 @@
+"""Splitting a data set into shards of whole batches."""
