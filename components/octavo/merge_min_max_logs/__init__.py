@@ -1,0 +1,1 @@
+"""Merging min/max logs into one."""
