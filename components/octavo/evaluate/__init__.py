@@ -1,0 +1,1 @@
+"""The accuracy of a graph on labelled images."""
