@@ -1,0 +1,1 @@
+"""Running a shard of a data set through the logged graph, for the ranges of its tensors."""

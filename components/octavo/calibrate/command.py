@@ -1,0 +1,45 @@
+"""`octavo calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from octavo.options import COMMA_LIST
+
+
+@click.command("calibrate")
+@click.option("--in-graph", required=True, type=click.Path(path_type=Path), help="The logged graph.")
+@click.option("--log", required=True, type=click.Path(path_type=Path), help="The min/max log to write.")
+@click.option("--dataset", required=True, help="The data set: a folder of images or an .npz file, as a path or URI.")
+@click.option("--start", default=0, show_default=True, help="The shard's first example.")
+@click.option("--stop", type=int, help="One past the shard's last example; the data set's end when left out.")
+@click.option("--preprocessing", default="unit", show_default=True, help="A preset's name, or a document.")
+@click.option("--batch-size", default=32, show_default=True, help="Examples a batch, as the shards were planned.")
+@click.option("--inputs", type=COMMA_LIST, default="", help="Name of the image input; found when left out.")
+def command(
+    in_graph: Path,
+    log: Path,
+    dataset: str,
+    start: int,
+    stop: int | None,
+    preprocessing: str,
+    batch_size: int,
+    inputs: tuple[str, ...],
+) -> None:
+    """Run a shard of a data set through the logged graph and write the min/max log of its ranges."""
+    from octavo.calibrate.calibrate import calibrate_file
+    from octavo.data.dataset import open_dataset
+    from octavo.data.shard import make_shard
+
+    shard = make_shard(start, len(open_dataset(dataset)) if stop is None else stop)
+    calibrate_file(
+        in_graph,
+        log,
+        dataset_uri=dataset,
+        shard=shard,
+        preprocessing=preprocessing,
+        batch_size=batch_size,
+        inputs=inputs,
+    )

@@ -1,0 +1,117 @@
+"""Turn a logged graph into one whose outputs are the numbers that its Print nodes would print, of the float arithmetic.
+
+1. A Print gives way to its input; what it would print becomes outputs of the graph.
+2. d = Dequantize(QuantizeV2(x), ...) gives way to x: ranges are taken from tensors that were not rounded on the way.
+   Weights, a Dequantize of a Const, stay quantized.
+3. r = RequantizationRange(QuantizeV2(x, Min(x), Max(x)) to qint32, MIN_FIRST) gives way to what it reports:
+   r = Minimum(0, Min(x)) and r:1 = Max(x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from octavo.errors import CalibrationError
+from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.graph import Graph, Node, follow, rewire
+from octavo.graph.min_max_log import logged_node
+from octavo.graph.names import output_index
+from octavo.graph.tensors import const_node
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A graph that measures ranges.
+
+    Args:
+        graph: its outputs are smallest and largest value in turn, for each of `nodes`.
+        nodes: the names that the log gives to the ranges.
+    """
+
+    graph: Graph
+    nodes: tuple[str, ...]
+
+
+def observe(graph: Graph, *, float_activations: bool = True) -> Observed:
+    """Make the graph that calibration runs.
+
+    Args:
+        graph: the dynamic-range graph with Print nodes inserted.
+        float_activations: take the ranges of the float arithmetic (steps 2 and 3 above), not of the quantized one.
+
+    Raises:
+        CalibrationError: when the graph prints no range, or a Print does not have a smallest and a largest value.
+    """
+    ranges = dict(_printed_ranges(graph))
+    if not ranges:
+        raise CalibrationError(
+            "the graph prints no range; wanted one that transform_graph's insert_logging(op=RequantizationRange, "
+            'show_name=true, message="__requant_min_max:") has made from a dynamic-range graph'
+        )
+    renames = {node.name: node.data_inputs[0] for node in graph.nodes.values() if node.op == "Print"}
+    made: list[Node] = []
+    if float_activations:
+        renames |= dict(_float_activations(graph))
+        for node in graph.nodes.values():
+            if (ends := _measured_ends(graph, node)) is not None:
+                low, high = ends
+                made += _at_most_zero(node.name, low)
+                renames |= {node.name: f"{node.name}/observed_min", f"{node.name}:1": high}
+    outputs = tuple(follow(tensor, renames) for pair in ranges.values() for tensor in pair)
+    nodes = rewire([*graph.nodes.values(), *made], renames)
+    return Observed(replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes(), tuple(ranges))
+
+
+def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What the log calls a range, and its two tensors, for every Print of one."""
+    for node in graph.nodes.values():
+        name = logged_node(node.attrs["message"].s.decode()) if node.op == "Print" else None
+        if name is None:
+            continue
+        printed = node.data_inputs[1:]
+        if len(printed) != 2:
+            raise CalibrationError(
+                f"the Print {node.name!r} prints {len(printed)} tensors; wanted the smallest and the largest value"
+            )
+        yield name, (printed[0], printed[1])
+
+
+def _float_activations(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Every Dequantize of a QuantizeV2 of a tensor that is no Const, and that tensor."""
+    for node in graph.nodes.values():
+        if node.op != "Dequantize" or output_index(node.inputs[0]) != 0:
+            continue
+        codes = graph.producer(node.inputs[0])
+        if codes.op == "QuantizeV2" and graph.producer(codes.inputs[0]).op != "Const":
+            yield node.name, codes.inputs[0]
+
+
+def _measured_ends(graph: Graph, node: Node) -> tuple[str, str] | None:
+    """The Min and Max behind a RequantizationRange that reports just these; None where it does more."""
+    if node.op != "RequantizationRange" or output_index(node.inputs[0]) != 0:
+        return None
+    wide = graph.producer(node.inputs[0])
+    if wide.op != "QuantizeV2" or node.data_inputs != (wide.name, f"{wide.name}:1", f"{wide.name}:2"):
+        return None
+    if read_dtype(wide.attrs["T"]) != "qint32" or wide.attrs["mode"].s != b"MIN_FIRST":
+        return None
+    tensor, low, high = wide.data_inputs
+    of_all = _measures(graph, low, "Min", tensor) and _measures(graph, high, "Max", tensor)
+    return (low, high) if of_all else None
+
+
+def _measures(graph: Graph, value: str, op: str, tensor: str) -> bool:
+    """Whether `value` is Min or Max of the tensor, or of the tensor made flat."""
+    measure = graph.producer(value)
+    if measure.op != op:
+        return False
+    flat = graph.producer(measure.inputs[0])
+    return tensor in (measure.inputs[0], flat.inputs[0] if flat.op == "Reshape" else None)
+
+
+def _at_most_zero(name: str, low: str) -> list[Node]:
+    zero = const_node(f"{name}/zero", np.float32(0))
+    return [zero, Node(f"{name}/observed_min", "Minimum", (zero.name, low), {"T": dtype_attr("float32")})]
