@@ -40,9 +40,7 @@ class FileStore:
         """Every file under the folder, links followed."""
         with _explained(folder):
             files = ((path, path.stat().st_size) for path in _walk(Path(folder)))
-            found = [
-                StoredObject(str(path), path.relative_to(folder).as_posix(), size) for path, size in files
-            ]
+            found = [StoredObject(str(path), path.relative_to(folder).as_posix(), size) for path, size in files]
         return sorted(found, key=lambda entry: entry.name)
 
     def size(self, key: str) -> int:

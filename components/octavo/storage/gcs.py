@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import mimetypes
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from google.api_core.exceptions import GoogleAPIError, NotFound
-from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from octavo.storage.gcs_client import gcs_client
 from octavo.storage.gcs_errors import explained
 from octavo.storage.partial import opened, part_file
 from octavo.storage.store import MissingObjectError, StoredObject
@@ -26,9 +24,6 @@ ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(8.0)}
 SEND = {"timeout": (8.0, 16.0), "retry": DEFAULT_RETRY.with_timeout(4.0)}
 """The same for uploads, where the first time-out bounds the sending of 8 MiB as well."""
 
-ENVIRONMENT = ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
-"""The variables that decide which client is made."""
-
 
 class GcsStore:
     """One bucket of Google Cloud Storage."""
@@ -36,7 +31,7 @@ class GcsStore:
     def __init__(self, bucket: str) -> None:
         self._name = bucket
         with self._explained(""):
-            self._client = _client(tuple(os.environ.get(name) for name in ENVIRONMENT), os.getpid())
+            self._client = gcs_client()
             self._bucket = self._client.bucket(bucket)
 
     def read(self, key: str) -> bytes:
@@ -65,11 +60,9 @@ class GcsStore:
         fields = "items(name,size),nextPageToken"
         with self._explained(prefix):
             blobs = list(self._client.list_blobs(self._name, prefix=prefix, fields=fields, **ASK))
-        found = (
-            StoredObject(self._uri(blob.name), blob.name[len(prefix) :], int(blob.size)) for blob in blobs
-        )
+        found = (StoredObject(self._uri(blob.name), blob.name[len(prefix) :], int(blob.size)) for blob in blobs)
         return sorted(
-            (entry for entry in found if not entry.name.endswith("/")), key=lambda entry: entry.name
+            (entry for entry in found if entry.name and not entry.name.endswith("/")), key=lambda entry: entry.name
         )
 
     def size(self, key: str) -> int:
@@ -109,9 +102,3 @@ class GcsStore:
 
     def _uri(self, key: str) -> str:
         return str(Uri("gs", self._name, key))
-
-
-@lru_cache(maxsize=16)
-def _client(_environment: tuple[str | None, ...], _process: int) -> Any:
-    """The client of this environment, shared by the threads of this process (a fork makes its own)."""
-    return Client(project=None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError, Unauthorized
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from requests import RequestException
@@ -15,9 +15,7 @@ from requests import RequestException
 from octavo.errors import StorageError
 from octavo.storage.store import MissingObjectError
 
-_CREDENTIALS = (
-    "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key, or give the pod an identity"
-)
+_CREDENTIALS = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key, or give the pod an identity"
 
 
 @contextmanager
@@ -33,19 +31,13 @@ def explained(uri: str, bucket: str, bucket_exists: Callable[[], bool]) -> Itera
     except NotFound as fault:
         raise _missing(uri, bucket, where, exists=bucket_exists()) from fault
     except (Unauthorized, Forbidden) as fault:
-        raise StorageError(
-            f"{uri}: {where} refused the credentials ({fault.code}); {_CREDENTIALS}"
-        ) from fault
+        raise StorageError(f"{uri}: {where} refused the credentials ({fault.code}); {_CREDENTIALS}") from fault
     except GoogleAuthError:
         raise StorageError(f"{uri}: there are no credentials that {where} takes; {_CREDENTIALS}") from None
     except DataCorruption as fault:
         raise StorageError(f"{uri} was damaged on its way (its checksum differs); try again") from fault
-    except (RetryError, GoogleAPICallError, InvalidResponse) as fault:
-        raise StorageError(f"{uri}: {where} did not serve it ({_reason(fault)}); try again later") from fault
-    except (RequestException, ConnectionError) as fault:
-        raise StorageError(
-            f"{uri}: {where} cannot be reached ({_reason(fault)}); check the network"
-        ) from fault
+    except (GoogleAPIError, InvalidResponse, RequestException, ConnectionError) as fault:
+        raise StorageError(f"{uri}: {where} {_unserved(fault)}") from fault
     except ValueError as fault:
         raise StorageError(f"{uri}: {where} cannot be asked: {fault}") from fault
 
@@ -56,8 +48,10 @@ def _missing(uri: str, bucket: str, where: str, *, exists: bool) -> StorageError
     return StorageError(f"{uri}: there is no bucket {bucket!r} in {where}; create it or correct the URI")
 
 
-def _reason(fault: Any) -> str:
-    """The HTTP status, or the kind of the innermost error."""
-    cause = getattr(fault, "cause", None) or fault
-    status = getattr(cause, "code", None)
-    return f"HTTP status {int(status)}" if status else type(cause).__name__
+def _unserved(fault: Any) -> str:
+    """What the last try met, of those that the client made: an answer, or none."""
+    last = getattr(fault, "cause", None) or fault
+    status = getattr(last, "code", None) or getattr(getattr(last, "response", None), "status_code", None)
+    if status:
+        return f"did not serve it (HTTP status {int(status)}); try again later"
+    return f"cannot be reached ({type(last).__name__}); check the network"

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minio.error import S3Error
+from minio.error import S3Error, ServerError
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from octavo.errors import StorageError
@@ -71,7 +71,7 @@ class S3Store:
         keys = {str(entry.object_name): int(entry.size or 0) for entry in entries}
         found = (StoredObject(self._uri(key), key[len(prefix) :], size) for key, size in keys.items())
         return sorted(
-            (entry for entry in found if not entry.name.endswith("/")), key=lambda entry: entry.name
+            (entry for entry in found if entry.name and not entry.name.endswith("/")), key=lambda entry: entry.name
         )
 
     def size(self, key: str) -> int:
@@ -123,14 +123,14 @@ class S3Store:
         """One download: the bytes as stored, none missing, of the checksum that the store tells."""
         md5 = hashlib.md5(usedforsecurity=False)
         with _closing(self._client.get_object(self._bucket, key)) as answer:
+            if "ETag" not in answer.headers:
+                raise ServerError("the page of a server that is no S3 API", answer.status)
             for piece in answer.stream(PIECE_BYTES, decode_content=False):
                 sink.write(piece)
                 md5.update(piece)
             wanted = _stored_md5(answer.headers)
         if wanted not in (None, md5.hexdigest()):
-            raise StorageError(
-                f"{self._uri(key)} arrived damaged (MD5 {md5.hexdigest()}, wanted {wanted}); try again"
-            )
+            raise StorageError(f"{self._uri(key)} arrived damaged (MD5 {md5.hexdigest()}, wanted {wanted}); try again")
 
     def _explained(self, key: str) -> AbstractContextManager[None]:
         return explained(self._uri(key), self._bucket, self._settings)

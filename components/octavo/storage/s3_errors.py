@@ -44,14 +44,14 @@ def explained(uri: str, bucket: str, settings: S3Settings) -> Iterator[None]:
     except S3Error as fault:
         raise _refusal(fault, uri, bucket, where, anonymous=settings.anonymous) from fault
     except (MinioException, ParseError) as fault:
-        raise StorageError(
-            f"{uri}: {where} gave no S3 answer{_status(fault)}; {variable} must be the address of an S3 API"
-        ) from fault
+        raise _stranger(uri, where, variable, _status(fault)) from fault
     except HTTPError as fault:
         raise StorageError(
             f"{uri}: {where} cannot be reached ({_reason(fault)}); check {variable} and the network"
         ) from fault
     except ValueError as fault:
+        if str(fault).startswith("XML element"):  # minio's own reader: a document, but not the one of the protocol
+            raise _stranger(uri, where, variable, "") from fault
         raise StorageError(f"{uri}: {where} cannot be asked: {fault}") from fault
 
 
@@ -66,6 +66,10 @@ def _refusal(fault: Any, uri: str, bucket: str, where: str, *, anonymous: bool) 
     else:
         advice = ADVICE.get(code, "see the store's log")
     return StorageError(f"{uri}: {where} refused ({code}); {advice}")
+
+
+def _stranger(uri: str, where: str, variable: str, status: str) -> StorageError:
+    return StorageError(f"{uri}: {where} gave no S3 answer{status}; {variable} must be the address of an S3 API")
 
 
 def _status(fault: Exception) -> str:

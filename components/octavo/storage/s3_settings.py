@@ -61,8 +61,7 @@ def s3_settings(scheme: str) -> S3Settings:
     access_key, secret_key = _variable("AWS_ACCESS_KEY_ID"), _variable("AWS_SECRET_ACCESS_KEY")
     if (access_key is None) != (secret_key is None):
         raise StorageError(
-            "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; "
-            "set both, or neither for public objects"
+            "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither for public objects"
         )
     region = _variable("AWS_REGION") or _variable("AWS_DEFAULT_REGION")
     if region is None and "amazonaws.com" not in endpoint:
@@ -83,9 +82,7 @@ def _endpoint(scheme: str) -> tuple[str, str]:
         if (text := _variable(name)) is not None:
             return name, _checked(name, text)
     if scheme == "minio":
-        raise StorageError(
-            "minio:// needs an endpoint; set MINIO_ENDPOINT or S3_ENDPOINT to http(s)://host:port"
-        )
+        raise StorageError("minio:// needs an endpoint; set MINIO_ENDPOINT or S3_ENDPOINT to http(s)://host:port")
     return ENDPOINTS[scheme][0], AMAZON
 
 
@@ -108,6 +105,4 @@ def _host(name: str, url: SplitResult) -> str:
     try:
         return url.netloc if url.port is None or url.port > 0 else ""
     except ValueError as fault:
-        raise StorageError(
-            f"{name} has the port of no server: {url.netloc!r}; wanted http(s)://host:port"
-        ) from fault
+        raise StorageError(f"{name} has the port of no server: {url.netloc!r}; wanted http(s)://host:port") from fault

@@ -85,7 +85,5 @@ def _object(uri: str) -> tuple[Store, str]:
     store, key = open_store(uri)
     if not key:
         place: Uri = parse_uri(uri)
-        raise StorageError(
-            f"{uri!r} names a bucket; wanted an object in it: {place.scheme}://{place.bucket}/KEY"
-        )
+        raise StorageError(f"{uri!r} names a bucket; wanted an object in it: {place.scheme}://{place.bucket}/KEY")
     return store, key

@@ -78,9 +78,7 @@ def _absolute(path: str) -> str:
 def _file(rest: str) -> Uri:
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost") or not slash:
-        raise StorageError(
-            f"'file://{rest}' is no absolute path on this machine; wanted file:///absolute/path"
-        )
+        raise StorageError(f"'file://{rest}' is no absolute path on this machine; wanted file:///absolute/path")
     decoded = os.fsdecode(unquote_to_bytes(f"/{path}"))
     if "\0" in decoded:
         raise StorageError(f"'file://{rest}' holds a null character; wanted file:///absolute/path")

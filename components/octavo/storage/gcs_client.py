@@ -1,0 +1,53 @@
+"""The client of Google Cloud Storage: made once for each environment, and shared."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+import google.auth
+from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud.storage import Client
+from requests import Response
+from requests.adapters import HTTPAdapter
+
+EMULATOR = "STORAGE_EMULATOR_HOST"
+"""The variable that puts another server in Google's place; nobody's credentials are sent to it."""
+
+ENVIRONMENT = (EMULATOR, "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
+"""The variables that decide which client is made."""
+
+NO_BACKGROUND = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+"""Unless told not to, the client reads each bucket's own record in a thread: a permission that readers lack."""
+
+CONNECTIONS = 32
+"""Connections that are kept open to the store."""
+
+
+def gcs_client() -> Client:
+    """The client of this environment, shared by the threads of this process (a fork makes its own).
+
+    Raises:
+        GoogleAuthError: when the machine has no credentials.
+    """
+    return _client(tuple(os.environ.get(name) for name in ENVIRONMENT), os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _client(_environment: tuple[str | None, ...], _process: int) -> Client:
+    os.environ.setdefault(NO_BACKGROUND, "true")
+    emulated = bool(os.environ.get(EMULATOR))
+    credentials = AnonymousCredentials() if emulated else google.auth.default(scopes=Client.SCOPE)[0]
+    session = AuthorizedSession(credentials)
+    session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+    session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+    session.hooks["response"].append(_read_refusal)
+    return Client(project=None, credentials=credentials, _http=session)
+
+
+def _read_refusal(response: Response, **_: Any) -> None:
+    """Read what comes with a refusal, so that the connection is free again: the client leaves it unread."""
+    if not response.ok:
+        _ = response.content
