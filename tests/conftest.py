@@ -1,0 +1,44 @@
+"""What every test may use: the test data, the storage servers, an environment without the developer's keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from servers import StorageServer, fake_gcs, seaweedfs
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+for name in list(os.environ):
+    if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_")):
+        del os.environ[name]
+
+settings.register_profile("octavo", deadline=None, derandomize=True)
+settings.load_profile("octavo")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real models and images."""
+    root = Path(__file__).parents[1]
+    folder = Path(os.environ.get("OCTAVO_TEST_DATA") or root.parent / "shared" / "data")
+    if not (folder / "models").is_dir():
+        pytest.skip(f"no test data in {folder}: set OCTAVO_TEST_DATA to the folder of the real models and images")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageServer]:
+    """A real S3 server (SeaweedFS) with a bucket for the session; `with_fresh_bucket()` gives another."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageServer]:
+    """A real GCS server (fake-gcs-server) with a bucket for the session; `with_fresh_bucket()` gives another."""
+    with fake_gcs(tmp_path_factory.mktemp("fake-gcs")) as server:
+        yield server
