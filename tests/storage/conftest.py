@@ -1,0 +1,82 @@
+"""The stores that the common suite runs over, and a proxy that drops connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from octavo.storage import join
+from proxy import CuttingProxy
+from servers import StorageServer, free_ports
+from stub import Answer, StubServer
+
+Place = Callable[[str], str]
+"""From a name to a URI in an empty folder."""
+
+_folders = count(1)
+
+STORES = ["file", *(pytest.param(scheme, marks=pytest.mark.servers) for scheme in ("s3", "minio", "gs"))]
+
+
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Every store in turn."""
+    if request.param == "file":
+        return lambda name: join(str(tmp_path / "store"), name) if name else str(tmp_path / "store")
+    server: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
+    server.use(monkeypatch)
+    folder = f"{request.param}://{server.bucket}/{next(_folders)}"
+    return lambda name: f"{folder}/{name}"
+
+
+@pytest.fixture
+def s3_place(s3_server: StorageServer, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An empty folder of the S3 server, found through the environment."""
+    s3_server.use(monkeypatch)
+    folder = next(_folders)
+    return lambda name: s3_server.uri(f"{folder}/{name}")
+
+
+@pytest.fixture
+def gcs_place(gcs_server: StorageServer, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An empty folder of the GCS server, found through the environment."""
+    gcs_server.use(monkeypatch)
+    folder = next(_folders)
+    return lambda name: gcs_server.uri(f"{folder}/{name}")
+
+
+@pytest.fixture
+def cutting_proxy() -> Iterator[Callable[[str], CuttingProxy]]:
+    """Makes proxies in front of a server; they are closed after the test."""
+    proxies: list[CuttingProxy] = []
+
+    def make(endpoint: str) -> CuttingProxy:
+        proxies.append(CuttingProxy(endpoint))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture
+def stub() -> Iterator[Callable[..., StubServer]]:
+    """Makes stub servers; they are closed after the test."""
+    stubs: list[StubServer] = []
+
+    def make(*answers: Answer) -> StubServer:
+        stubs.append(StubServer(*answers))
+        return stubs[-1]
+
+    yield make
+    for one in stubs:
+        one.close()
+
+
+@pytest.fixture
+def dead_endpoint() -> str:
+    """An address at which nothing listens."""
+    return f"http://127.0.0.1:{free_ports(1)[0]}"
