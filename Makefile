@@ -4,42 +4,47 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-QUICKSTART := pipelines/quantize_int8
+PIPELINE := pipelines/quantize_int8
 
 .PHONY: run test lint format compile train clean
-.DELETE_ON_ERROR:
 
-run: .venv/installed-run ## quantize the quick start's model through the compiled pipeline
-	$(BIN)/python $(QUICKSTART)/run.py
+# Quantize the quick start's model through the compiled pipeline.
+run: .venv/installed-run
+	$(BIN)/python $(PIPELINE)/run.py
 
-test: lint ## check style and types, then run every test
+# Check style and types, then run every test.
+test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-lint: .venv/installed-test ## run the pre-commit hooks over all files: ruff, mypy, hygiene
+# Run the pre-commit hooks over all files: ruff, mypy, hygiene.
+lint: .venv/installed-test
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
-format: .venv/installed-test ## sort imports, apply ruff's fixes and its format
+# Sort imports, apply ruff's fixes and its format.
+format: .venv/installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-compile: .venv/installed-run ## write the pipeline's YAML anew from its definition
-	$(BIN)/python $(QUICKSTART)/pipeline.py
+# Write the pipeline's YAML anew from its definition.
+compile: .venv/installed-run
+	$(BIN)/python $(PIPELINE)/pipeline.py
 
-train: .venv/installed-train ## train the quick start's model again and cut its data sets
-	$(BIN)/python $(QUICKSTART)/quickstart/train.py
+# Train the quick start's model again and cut its data sets.
+train: .venv/installed-train
+	$(BIN)/python $(PIPELINE)/quickstart/train.py
 
-clean: ## remove what the other targets made
+# Remove what the other targets made.
+clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist local_outputs
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
-
-.venv/installed-run: pyproject.toml | .venv/bin/python
-	@echo "Installing octavo and what it needs into .venv (a few minutes the first time) ..."
+# A stamp is the last thing an installation makes, so that one that broke off is done again.
+.venv/installed-run: pyproject.toml
+	@echo "Installing octavo into .venv (a few minutes the first time) ..."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(PIP) install --editable .
 	@touch $@
 
-.venv/installed-%: pyproject.toml | .venv/bin/python
-	@echo "Installing octavo with its '$*' extra into .venv (a few minutes the first time) ..."
+.venv/installed-%: .venv/installed-run
+	@echo "Installing octavo's '$*' extra into .venv ..."
 	$(PIP) install --editable '.[$*]'
-	@touch .venv/installed-run $@
+	@touch $@
