@@ -7,7 +7,6 @@ knows: a signature's keys, or the names of a Keras model's layers.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Any
 from octavo.errors import GraphError
 from octavo.graph.attrs import dtype_attr
 from octavo.graph.graph import Graph, Node
+from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ def saved_model_function(folder: Path, signature: str, tags: Sequence[str] = ("s
         GraphError: when TensorFlow cannot load the model.
     """
     tf = import_tensorflow()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet_tensorflow():
         try:
             loaded = tf.saved_model.load(str(folder), tags=list(tags))
             function = loaded.signatures[signature]
@@ -60,8 +59,7 @@ def keras_function(file: Path) -> FunctionGraph:
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     tf = import_tensorflow()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet_tensorflow():
         try:
             model = tf.keras.models.load_model(file, compile=False)
             inputs, outputs = list(model.inputs), list(model.outputs)
@@ -106,7 +104,7 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     whole = replace(graph, nodes={}).with_nodes(nodes).with_ends(inputs, outputs)
     cut = without_idle_control_edges(whole).without_dead_nodes()
     variables = frozenset(names[name] for name in captures if name in names)
-    return FunctionGraph(replace(cut, library=_needed_library(cut)), variables & frozenset(cut.nodes))
+    return FunctionGraph(without_unused_functions(cut), variables & frozenset(cut.nodes))
 
 
 def _captured_variables(function: Any) -> dict[str, str]:
@@ -184,16 +182,6 @@ def _reached(graph: Graph, names: Sequence[str]) -> set[str]:
                 seen.add(reader.name)
                 todo.append(reader.name)
     return seen
-
-
-def _needed_library(graph: Graph) -> Any:
-    """The function library, or None when no node names one of its functions."""
-    if graph.library is None or not graph.library.function:
-        return None
-    names = {function.signature.name for function in graph.library.function}
-    called = {value.func.name for node in graph.nodes.values() for value in node.attrs.values()}
-    called |= {f.name for node in graph.nodes.values() for v in node.attrs.values() for f in v.list.func}
-    return graph.library if names & (called | {node.op for node in graph.nodes.values()}) else None
 
 
 def _first_line(fault: Exception) -> str:
