@@ -224,8 +224,15 @@ def test_a_bucket_lists_everything_from_its_root(server: StorageServer) -> None:
     assert names(fresh.uri()) == names(fresh.uri().rstrip("/")) == ["a/x", "b"]
 
 
+def test_a_key_that_ends_in_a_slash_is_no_object(server: StorageServer) -> None:
+    write(server.uri("folder/x"))
+    assert not exists(server.uri("folder/"))
+    with pytest.raises(StorageError, match="names a bucket or a folder"):
+        read_bytes(server.uri("folder/"))
+
+
 def test_a_bucket_is_no_object(server: StorageServer) -> None:
-    with pytest.raises(StorageError, match=f"names a bucket; wanted an object in it: {server.scheme}://"):
+    with pytest.raises(StorageError, match=f"names a bucket or a folder; wanted an object in it: {server.uri()}NAME"):
         read_bytes(server.uri())
     assert not exists(server.uri())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from octavo.errors import StorageError
 from octavo.storage.store import MissingObjectError, Store, StoredObject
-from octavo.storage.uri import Uri, parse_uri
+from octavo.storage.uri import parse_uri
 
 
 def open_store(uri: str) -> tuple[Store, str]:
@@ -71,7 +71,7 @@ def exists(uri: str) -> bool:
     """Whether there is such an object (a folder is none). Raises as `list_objects` does."""
     store, key = open_store(uri)
     try:
-        return bool(key) and store.size(key) >= 0
+        return not _is_folder(key) and store.size(key) >= 0
     except MissingObjectError:
         return False
 
@@ -83,7 +83,11 @@ def join(uri: str, name: str) -> str:
 
 def _object(uri: str) -> tuple[Store, str]:
     store, key = open_store(uri)
-    if not key:
-        place: Uri = parse_uri(uri)
-        raise StorageError(f"{uri!r} names a bucket; wanted an object in it: {place.scheme}://{place.bucket}/KEY")
+    if _is_folder(key):
+        raise StorageError(f"{uri!r} names a bucket or a folder; wanted an object in it: {join(uri, 'NAME')}")
     return store, key
+
+
+def _is_folder(key: str) -> bool:
+    """Whether a key cannot be an object's: some stores hold empty objects of such names to stand for folders."""
+    return not key or key.endswith("/")
