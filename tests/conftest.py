@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from octavo.storage import join
 from servers import StorageServer, fake_gcs, seaweedfs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for name in list(os.environ):
     if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_")):
         del os.environ[name]
+
+_folders = count(1)
 
 settings.register_profile("octavo", deadline=None, derandomize=True)
 settings.load_profile("octavo")
@@ -42,3 +46,17 @@ def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageServ
     """A real GCS server (fake-gcs-server) with a bucket for the session; `with_fresh_bucket()` gives another."""
     with fake_gcs(tmp_path_factory.mktemp("fake-gcs")) as server:
         yield server
+
+
+STORES = ["file", *(pytest.param(scheme, marks=pytest.mark.servers) for scheme in ("s3", "minio", "gs"))]
+
+
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Every store in turn: from a name to a URI in an empty folder of it."""
+    if request.param == "file":
+        return lambda name: join(str(tmp_path / "store"), name) if name else str(tmp_path / "store")
+    server: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
+    server.use(monkeypatch)
+    folder = f"{request.param}://{server.bucket}/{next(_folders)}"
+    return lambda name: f"{folder}/{name}"

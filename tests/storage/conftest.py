@@ -1,14 +1,12 @@
-"""The stores that the common suite runs over, and a proxy that drops connections."""
+"""One store at a time, and servers that fail in known ways."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from octavo.storage import join
 from proxy import CuttingProxy
 from servers import StorageServer, free_ports
 from stub import Answer, StubServer
@@ -18,25 +16,12 @@ Place = Callable[[str], str]
 
 _folders = count(1)
 
-STORES = ["file", *(pytest.param(scheme, marks=pytest.mark.servers) for scheme in ("s3", "minio", "gs"))]
-
-
-@pytest.fixture(params=STORES)
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Every store in turn."""
-    if request.param == "file":
-        return lambda name: join(str(tmp_path / "store"), name) if name else str(tmp_path / "store")
-    server: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
-    server.use(monkeypatch)
-    folder = f"{request.param}://{server.bucket}/{next(_folders)}"
-    return lambda name: f"{folder}/{name}"
-
 
 @pytest.fixture
 def s3_place(s3_server: StorageServer, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty folder of the S3 server, found through the environment."""
     s3_server.use(monkeypatch)
-    folder = next(_folders)
+    folder = f"own/{next(_folders)}"
     return lambda name: s3_server.uri(f"{folder}/{name}")
 
 
@@ -44,7 +29,7 @@ def s3_place(s3_server: StorageServer, monkeypatch: pytest.MonkeyPatch) -> Place
 def gcs_place(gcs_server: StorageServer, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty folder of the GCS server, found through the environment."""
     gcs_server.use(monkeypatch)
-    folder = next(_folders)
+    folder = f"own/{next(_folders)}"
     return lambda name: gcs_server.uri(f"{folder}/{name}")
 
 
