@@ -1,0 +1,176 @@
+"""Publishing: what is written where and in which order, and what is refused with nothing written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from octavo.cli import main
+from octavo.errors import AccuracyError, GraphError, OctavoError, SpecError, StorageError
+from octavo.publish_model.publish import publish_model
+from octavo.storage import list_objects, read_bytes
+from servers import StorageServer
+
+Place = Callable[[str], str]
+
+GRAPH = b"an INT8 graph"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A folder with the files of a model that lost 0.5 points."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "graph.pb").write_bytes(GRAPH)
+    (tmp_path / "work" / "page.html").write_text("<html>")
+    summarize(tmp_path / "work", {"fp32": 78.2, "int8": 77.7, "difference": -0.5, "flips": 9, "images": 500})
+    return tmp_path / "work"
+
+
+def summarize(work: Path, top1: object, sha256: str = hashlib.sha256(GRAPH).hexdigest()) -> None:
+    document = {"octavo": "0.1.0", "top1": top1, "sha256": sha256, "tolerance": 1.0, "accepted": True}
+    (work / "result.json").write_text(json.dumps(document))
+
+
+def publish(work: Path, target: str, tolerance: float = 1.0) -> list[str]:
+    return publish_model(work / "graph.pb", work / "result.json", work / "page.html", target, tolerance=tolerance)
+
+
+def names(uri: str) -> list[str]:
+    return [entry.name for entry in list_objects(uri)]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_writes_the_three_files_the_graph_last(place: Place, work: Path, slash: str) -> None:
+    written = publish(work, place("models/m1") + slash)
+    assert written == [place(f"models/m1/{name}") for name in ("report.html", "summary.json", "int8.pb")]
+    assert names(place("models")) == ["m1/int8.pb", "m1/report.html", "m1/summary.json"]
+    assert read_bytes(written[2]) == GRAPH
+    assert read_bytes(written[1]) == (work / "result.json").read_bytes()
+
+
+def test_the_report_may_be_left_out(place: Place, work: Path) -> None:
+    publish_model(work / "graph.pb", work / "result.json", None, place("m"), tolerance=1.0)
+    assert names(place("m")) == ["int8.pb", "summary.json"]
+
+
+def test_publishing_again_replaces(place: Place, work: Path) -> None:
+    publish(work, place("m"))
+    (work / "graph.pb").write_bytes(b"a better one")
+    summarize(work, None, hashlib.sha256(b"a better one").hexdigest())
+    publish(work, place("m"))
+    assert read_bytes(place("m/int8.pb")) == b"a better one"
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 0.51, 100.0])
+def test_a_loss_within_the_tolerance_is_published(work: Path, tolerance: float, tmp_path: Path) -> None:
+    assert len(publish(work, str(tmp_path / "target"), tolerance)) == 3
+
+
+def test_a_gain_is_published_at_no_tolerance(work: Path, tmp_path: Path) -> None:
+    summarize(work, {"fp32": 70.0, "int8": 70.2, "difference": 0.2})
+    assert len(publish(work, str(tmp_path / "target"), 0.0)) == 3
+
+
+def test_a_model_that_nobody_measured_is_published(work: Path, tmp_path: Path) -> None:
+    summarize(work, None)
+    assert len(publish(work, str(tmp_path / "target"), 0.0)) == 3
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.49])
+def test_a_loss_beyond_the_tolerance_writes_nothing(place: Place, work: Path, tolerance: float) -> None:
+    with pytest.raises(AccuracyError, match=r"INT8 loses 0\.50 points of top-1 \(78\.20 -> 77\.70\), more than the"):
+        publish(work, place("m"), tolerance)
+    assert names(place("m")) == []
+
+
+def test_a_summary_of_another_graph_writes_nothing(place: Place, work: Path) -> None:
+    (work / "graph.pb").write_bytes(b"another")
+    with pytest.raises(AccuracyError, match="measured on another graph"):
+        publish(work, place("m"))
+    assert names(place("m")) == []
+
+
+@pytest.mark.parametrize(
+    ("top1", "why"),
+    [
+        ({"fp32": 70.0, "int8": 60.0, "difference": 0.0}, "contradicts itself"),
+        ({"fp32": float("nan"), "int8": 60.0, "difference": float("nan")}, r"\(top1\.fp32: "),
+        ({"fp32": 70.0}, r"\(top1\.int8: "),
+        ("70", r"\(top1: "),
+    ],
+)
+def test_figures_that_cannot_be_trusted_write_nothing(work: Path, top1: object, why: str, tmp_path: Path) -> None:
+    summarize(work, top1)
+    with pytest.raises(OctavoError, match=why):
+        publish(work, str(tmp_path / "target"))
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan")])
+def test_a_tolerance_that_makes_no_sense_is_refused(work: Path, tolerance: float, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="wanted 0 or more"):
+        publish(work, str(tmp_path / "target"), tolerance)
+
+
+@pytest.mark.parametrize(("name", "content"), [("result.json", "{"), ("result.json", "{}"), ("result.json", None)])
+def test_a_summary_that_is_none_is_refused(work: Path, name: str, content: str | None, tmp_path: Path) -> None:
+    (work / name).unlink()
+    if content is not None:
+        (work / name).write_text(content)
+    with pytest.raises(GraphError, match=r"is no summary of a quantized model|the summary .* cannot be read"):
+        publish(work, str(tmp_path / "target"))
+
+
+@pytest.mark.parametrize(("name", "fault"), [("graph.pb", GraphError), ("page.html", StorageError)])
+def test_a_missing_file_writes_nothing(work: Path, name: str, fault: type[Exception], tmp_path: Path) -> None:
+    (work / name).unlink()
+    with pytest.raises(fault, match=rf"{name}' cannot be read: No such file|there is no file .*{name}'"):
+        publish(work, str(tmp_path / "target"))
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.servers
+def test_keys_that_may_not_write_leave_nothing(
+    s3_server: StorageServer, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3_server.use(monkeypatch)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "reader-secret")
+    with pytest.raises(StorageError, match=r"refused \(AccessDenied\)"):
+        publish(work, s3_server.uri("denied"))
+    assert names(s3_server.uri("denied")) == []
+
+
+def test_a_target_that_fails_half_way_shows_no_graph(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "target" / "summary.json").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"summary\.json' cannot be written"):
+        publish(work, str(tmp_path / "target"))
+    assert names(str(tmp_path / "target")) == ["report.html"]
+
+
+def test_the_command_prints_what_it_wrote(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "target"
+    flags = [f"--summary={work / 'result.json'}", f"--report={work / 'page.html'}", f"--target={target}"]
+    with pytest.raises(SystemExit) as ended:
+        main(["publish_model", str(work / "graph.pb"), *flags, "--tolerance=1"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.split() == [
+        f"{target}/{name}" for name in ("report.html", "summary.json", "int8.pb")
+    ]
+
+
+def test_the_command_refuses_with_one_sentence_and_exits_2(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [f"--summary={work / 'result.json'}", f"--target={tmp_path / 'target'}", "--tolerance", "0.1"]
+    with pytest.raises(SystemExit) as ended:
+        main(["publish-model", str(work / "graph.pb"), *flags])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("octavo: error: INT8 loses 0.50 points")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "target").exists()
