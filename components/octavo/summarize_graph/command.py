@@ -1,0 +1,64 @@
+"""`octavo summarize_graph`: TensorFlow's summarize_graph, for every kind of model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from octavo.options import COMMA_LIST, Bool
+
+if TYPE_CHECKING:
+    from octavo.summarize_graph.summary import Summary
+
+
+@click.command("summarize-graph")
+@click.option("--in-graph", required=True, type=click.Path(path_type=Path), help="Graph, checkpoint folder or model.")
+@click.option("--print-structure", cls=Bool, default=False, help="Print every node too.")
+@click.option(
+    "--input-binary", cls=Bool, default=None, show_default=False, help="Accepted; binary or text is found out."
+)
+@click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--inputs", type=COMMA_LIST, default="", help="Names of the inputs; found when left out.")
+@click.option("--outputs", type=COMMA_LIST, default="", help="Names of the outputs; found when left out.")
+@click.option("--signature", default="", help="Signature of a SavedModel; serving_default when left out.")
+def command(
+    in_graph: Path,
+    print_structure: bool,
+    input_binary: bool | None,
+    shape: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    signature: str,
+) -> None:
+    """Print the inputs, outputs, variables, parameters and ops of a model.
+
+    The text is that of TensorFlow's summarize_graph; which inputs and outputs are likely, and why, goes to standard
+    error. --in-graph takes a graph file, a folder with a graph and a checkpoint, a SavedModel folder or a Keras file.
+    """
+    from octavo.summarize_graph.structure import structure
+    from octavo.summarize_graph.subject import read_subject
+    from octavo.summarize_graph.summarize import summarize
+
+    del input_binary  # TensorFlow's tool and this one try both forms
+    subject = read_subject(in_graph.expanduser(), signature)
+    summary = summarize(subject, inputs, outputs)
+    if shape == "json":
+        document = summary.document() | ({"structure": list(structure(subject.graph))} if print_structure else {})
+        click.echo(json.dumps(document, indent=2))
+        return
+    click.echo(summary.text(), nl=False)
+    if print_structure:
+        sys.stdout.writelines(f"{line}\n" for line in structure(subject.graph))
+    for line in hints(summary):
+        click.echo(line, err=True)
+
+
+def hints(summary: Summary) -> list[str]:
+    """A line for each likely input and output, with the reason."""
+    inputs = [f"likely input:  {end.name} ({end.reason})" for end in summary.inputs if end.likely]
+    outputs = [f"likely output: {end.name} ({end.reason})" for end in summary.outputs if end.likely]
+    return [*inputs, *outputs]

@@ -1,0 +1,158 @@
+"""The summary of a model, as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from octavo.errors import GraphError
+
+Sizes = tuple[int | None, ...]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Tensor(_Document):
+    """A tensor's type. `shape` is None for unknown rank, None inside it for an unknown dimension."""
+
+    dtype: str | None
+    shape: Sizes | None
+    shape_text: str
+    """The shape as the text output shows it; "None" where the node declares no shape."""
+
+
+class Candidate(_Document):
+    """A possible input or output; likely ones are what a caller feeds or fetches."""
+
+    name: str
+    op: str
+    likely: bool
+    reason: str
+
+
+class Input(Candidate, Tensor):
+    """A tensor that could be fed."""
+
+
+class Output(Candidate):
+    """A node that could be fetched."""
+
+    unread: bool
+    """Whether no node reads it."""
+
+
+class Variable(Tensor):
+    """A variable of the graph."""
+
+    name: str
+    op: str
+
+
+class SignatureTensor(_Document):
+    """One input or output of a signature."""
+
+    tensor: str
+    dtype: str
+    shape: Sizes | None
+
+
+class Signature(_Document):
+    """A way to call a SavedModel: tensors by key."""
+
+    inputs: dict[str, SignatureTensor]
+    outputs: dict[str, SignatureTensor]
+
+
+class Summary(_Document):
+    """What a model holds."""
+
+    model: str
+    """The path as it was given."""
+    kind: str
+    nodes: int
+    functions: int
+    inputs: tuple[Input, ...]
+    variables: tuple[Variable, ...]
+    outputs: tuple[Output, ...]
+    const_parameters: int
+    variable_parameters: int
+    parameter_bytes: dict[str, int]
+    """Op type that reads the parameters -> their bytes; most first."""
+    flops: dict[str, int]
+    """Op type -> floating point operations for a batch of one, most first; ops that TensorFlow cannot count are left
+    out."""
+    control_edges: int
+    devices: dict[str, int]
+    ops: dict[str, int]
+    """Op type -> nodes, function bodies included; most first, then by name."""
+    signatures: dict[str, Signature]
+    signature: str | None
+    """The signature that the inputs and outputs are of."""
+
+    known_inputs: tuple[str, ...]
+    """The inputs that were given, or are the signature's; empty where they had to be found."""
+    known_outputs: tuple[str, ...]
+    """The outputs that were given, or are the signature's; empty where they had to be found."""
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The inputs that the later steps use: those known, or else the likely ones.
+
+        Raises:
+            GraphError: when no input was found.
+        """
+        names = self.known_inputs or tuple(found.name for found in self.inputs if found.likely)
+        if not names:
+            raise GraphError(f"no input of {self.model!r} was found{_passed_over(self.inputs)}; name it")
+        return names
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs that the later steps use: those known, or else the one likely output.
+
+        Raises:
+            GraphError: when no output was found, or several are equally likely; the message names them.
+        """
+        names = self.known_outputs or tuple(found.name for found in self.outputs if found.likely)
+        if not names:
+            raise GraphError(f"no output of {self.model!r} was found{_passed_over(self.outputs)}; name it")
+        if len(names) > 1 and not self.known_outputs:
+            raise GraphError(
+                f"{len(names)} outputs of {self.model!r} are equally likely: {_listed(names)}; name those wanted"
+            )
+        return names
+
+    def text(self) -> str:
+        """The text of TensorFlow's summarize_graph."""
+        from octavo.summarize_graph.text import text
+
+        return text(self)
+
+    def document(self) -> dict[str, Any]:
+        """The summary for JSON; names that are not settled are null, and `unsettled` says why."""
+        names = {"input_names", "output_names"}
+        made: dict[str, Any] = self.model_dump(mode="json", exclude=names)
+        faults = []
+        for name in sorted(names):
+            try:
+                made[name] = list(getattr(self, name))
+            except GraphError as fault:
+                made[name] = None
+                faults.append(str(fault))
+        return made | {"unsettled": faults}
+
+
+def _passed_over(ends: Sequence[Candidate]) -> str:
+    listed = [f"{end.name!r}: {end.reason}" for end in ends[:5]]
+    return f" (candidates: {'; '.join(listed)})" if listed else ""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(repr(name) for name in names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

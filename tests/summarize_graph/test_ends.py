@@ -1,0 +1,151 @@
+import pytest
+
+from octavo.errors import GraphError
+from octavo.graph.text import parse_graph
+from octavo.summarize_graph.subject import Subject
+from octavo.summarize_graph.summarize import summarize
+from octavo.summarize_graph.summary import Candidate, Summary
+
+NET = """
+    x = Placeholder() dtype=float32 shape=<?,4>
+    w = VariableV2() dtype=float32 shape=<4,3>
+    logits = MatMul(x, w)
+"""
+SAVER = """
+    file/input = Const() value={tensor { dtype: DT_STRING tensor_shape {} string_val: "model" }}
+    file = PlaceholderWithDefault(file/input) dtype=string shape=<>
+    save/Const = PlaceholderWithDefault(file) dtype=string shape=<>
+    save/names = Const() value={tensor { dtype: DT_STRING tensor_shape { dim { size: 1 } } string_val: "w" }}
+    save/SaveV2 = SaveV2(save/Const, save/names, save/names, w)
+    save/control = Identity(save/Const, ^save/SaveV2)
+    save/RestoreV2 = RestoreV2(save/Const, save/names, save/names)
+    save/Assign = Assign(w, save/RestoreV2)
+    save/restore_all = NoOp(^save/Assign)
+    init = NoOp(^save/Assign)
+"""
+LABELS = "labels = Placeholder() dtype=int64 shape=<?>\n"
+TRAINING = (
+    LABELS
+    + """
+    loss = SparseSoftmaxCrossEntropyWithLogits(logits, labels)
+    mean = Mean(loss, w)
+    gradients/ones = OnesLike(logits)
+    gradients/MatMul_grad = MatMul(x, gradients/ones)
+    step = ApplyGradientDescent(w, mean, gradients/MatMul_grad)
+    train = NoOp(^step)
+"""
+)
+
+
+def summary_of(text: str, **names: list[str]) -> Summary:
+    return summarize(Subject("g.pb", "frozen_graph", parse_graph(text)), **names)
+
+
+def ends_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    summary = summary_of(text)
+    return summary.input_names, summary.output_names
+
+
+def reason_of(summary: Summary, name: str) -> str:
+    candidates: list[Candidate] = [*summary.inputs, *summary.outputs]
+    return next(end.reason for end in candidates if end.name == name and not end.likely)
+
+
+@pytest.mark.parametrize(
+    ("graph", "outputs"),
+    [
+        pytest.param(NET + "p = Softmax(logits)", ("p",), id="plain"),
+        pytest.param(NET + "p = Softmax(logits)" + SAVER, ("p",), id="with_a_saver"),
+        pytest.param(NET + "p = Softmax(logits)" + SAVER + TRAINING, ("p",), id="with_training"),
+        pytest.param(NET + SAVER + TRAINING, ("logits",), id="only_training_reads_the_logits"),
+        pytest.param(NET + "p = Softmax(logits)\nc = ArgMax(logits, w)", ("p",), id="softmax_before_argmax"),
+        pytest.param(NET + "c = ArgMax(logits, w)", ("c",), id="argmax_alone"),
+        pytest.param(NET + "p = Softmax(logits)\nq = Reshape(p, w)\na = Relu(logits)", ("q",), id="behind_a_reshape"),
+        pytest.param(NET + "p = Softmax(logits)\nAuxLogits/p = Softmax(logits)", ("p",), id="auxiliary_head"),
+        pytest.param(NET + "p = Softmax(logits)\ns = Shape(x)", ("p",), id="without_weights"),
+        pytest.param(NET + "p = Softmax(logits)\nt = ScalarSummary(x, p)\nm = MergeSummary(t)", ("p",), id="summaries"),
+        pytest.param(
+            NET + LABELS + "p = Softmax(logits)\nc = ArgMax(p, w)\nhit = Equal(c, labels)\nrate = Mean(hit, w)",
+            ("c",),
+            id="accuracy_is_no_output",
+        ),
+        pytest.param(NET + "p = Softmax(logits)\nok = Assert(p, p)", ("p",), id="asserted"),
+        pytest.param(NET + "p = Softmax(logits)\nunused = Const() value=float32<2,2>[0]", ("p",), id="unread_const"),
+    ],
+)
+def test_finds_the_output_among_what_else_a_graph_holds(graph: str, outputs: tuple[str, ...]) -> None:
+    assert ends_of(graph) == (("x",), outputs)
+
+
+def test_says_why_the_others_are_no_outputs() -> None:
+    others = "e = Exp(logits)\ns = Shape(x)\nh = HistogramSummary(x, p)"
+    summary = summary_of(NET + "p = Softmax(logits)\n" + others + SAVER + TRAINING)
+    assert reason_of(summary, "e") == "another output is a Softmax or Sigmoid"
+    assert reason_of(summary, "s") == "no weights reach it"
+    assert reason_of(summary, "save/control") == "no data from an input reach it"
+    assert reason_of(summary, "h") == "logs or asserts"
+    assert reason_of(summary, "save/Const") == "a scalar, so a setting and no data"
+    assert reason_of(summary, "labels") == "labels: only a loss or an accuracy reads it"
+
+
+@pytest.mark.parametrize(
+    ("extra", "inputs"),
+    [
+        pytest.param("", ("x",), id="one"),
+        pytest.param("k = Placeholder() dtype=float32 shape=<>\nq = Mul(y, k)", ("x",), id="scalar_setting"),
+        pytest.param("k = Placeholder() dtype=bool shape=<...>\nq = Mul(y, k)", ("x",), id="boolean_setting"),
+        pytest.param("k = Placeholder() dtype=float32 shape=<?,3>\nq = Mul(y, k)", ("x", "k"), id="two_inputs"),
+        pytest.param("k = Placeholder() dtype=float32 shape=<?,3>\nq = Mul(k, k)", ("x",), id="reaches_no_output"),
+        pytest.param(
+            "it = IteratorV2()\nk = IteratorGetNext(it) output_types=[int32, float32]\nq = Mul(y, k:1)",
+            ("x", "k:1"),
+            id="second_component_of_an_iterator",
+        ),
+    ],
+)
+def test_finds_the_inputs_that_reach_the_output(extra: str, inputs: tuple[str, ...]) -> None:
+    assert summary_of(f"{NET}\ny = Softmax(logits)\n{extra}").input_names == inputs
+
+
+def test_several_equally_likely_outputs_are_an_error_that_names_them() -> None:
+    summary = summary_of(NET + "boxes = Tanh(logits)\nscores = Relu(logits)")
+    with pytest.raises(
+        GraphError, match=r"2 outputs of 'g\.pb' are equally likely: 'boxes', 'scores'; name those wanted"
+    ):
+        _ = summary.output_names
+    with pytest.raises(GraphError, match="equally likely"):
+        summary.model_dump(mode="json")
+
+
+def test_the_json_document_says_what_is_not_settled() -> None:
+    document = summary_of(NET + "boxes = Tanh(logits)\nscores = Relu(logits)").document()
+    assert document["input_names"] == ["x"]
+    assert document["output_names"] is None
+    assert "equally likely" in document["unsettled"][0]
+
+
+def test_a_graph_without_inputs_or_outputs_is_an_error_with_the_candidates() -> None:
+    summary = summary_of("k = Placeholder() dtype=float32 shape=<>\nn = NoOp()")
+    with pytest.raises(GraphError, match=r"no output of 'g\.pb' was found; name it"):
+        _ = summary.output_names
+    with pytest.raises(GraphError, match=r"no input of 'g\.pb' was found .*'k': a scalar, so a setting and no data"):
+        _ = summary.input_names
+
+
+def test_names_that_are_given_win_and_keep_their_order() -> None:
+    summary = summary_of(NET + "a = Tanh(logits)\nb = Relu(logits)", input_names=["logits"], output_names=["b", "a:0"])
+    assert summary.input_names == ("logits",)
+    assert summary.output_names == ("b", "a")
+    assert reason_of(summary, "x") == "another is given"
+    assert "possible inputs: (name=x," in summary.text()
+    assert "logits" not in summary.text().splitlines()[0]
+
+
+def test_a_name_that_is_not_in_the_graph_is_an_error_with_near_names() -> None:
+    with pytest.raises(GraphError, match=r"'logit'.*near names: logits"):
+        summary_of(NET, output_names=["logit"])
+
+
+def test_a_training_graph_of_many_nodes_takes_linear_time() -> None:
+    steps = "\n".join(f"gradients/n{i} = Neg({f'gradients/n{i - 1}' if i else 'logits'})" for i in range(4000))
+    assert ends_of(NET + steps) == (("x",), ("logits",))
