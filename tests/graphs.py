@@ -8,6 +8,7 @@ from typing import Any
 
 from octavo.graph import Graph, const_node, from_def, rewire
 from octavo.graph.tensors import Array
+from octavo.int8.corrections import PREFIX
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import quantize
@@ -33,15 +34,18 @@ def run(graph: Graph, x: Array, fetches: tuple[str, ...] | None = None) -> list[
 
 
 def freeze(dynamic: Graph, x: Array) -> Graph:
-    """The dynamic-range graph with the ranges that one batch gives."""
+    """The dynamic-range graph with the ranges and bias corrections that one batch gives."""
+    corrections = [name for name in dynamic.nodes if name.startswith(PREFIX)]
+    means = run(dynamic, x, tuple(corrections)) if corrections else []
     names = [n.name for n in dynamic.nodes.values() if n.op == "RequantizationRange"]
     values = run(dynamic, x, tuple(t for n in names for t in (n, f"{n}:1")))
     moved: dict[str, str] = {}
-    consts = []
+    consts = [const_node(name, mean) for name, mean in zip(corrections, means, strict=True)]
     for name, low, high in zip(names, values[::2], values[1::2], strict=True):
         consts += [const_node(f"{name}/frozen_min", low), const_node(f"{name}/frozen_max", high)]
         moved |= {name: f"{name}/frozen_min", f"{name}:1": f"{name}/frozen_max"}
-    rest = [n for n in dynamic.nodes.values() if n.op != "RequantizationRange"]
+    gone = {*names, *corrections}
+    rest = [n for n in dynamic.nodes.values() if n.name not in gone]
     return dynamic.with_nodes([*consts, *rewire(rest, moved)]).without_dead_nodes()
 
 

@@ -36,6 +36,7 @@ class Recipe(_Part):
         signed_inputs: quantize ops whose input may be negative, the first conv's image included.
         excluded_ops: op types that stay FP32, e.g. ["DepthwiseConv2dNative"].
         excluded_nodes: regular expressions; a node whose whole name matches one stays FP32.
+        bias_correction: add to each bias what rounding the weights takes from it on average over the calibration data.
         target: the op set to emit: "fused" for TensorFlow's newer `_FusedQuantized...` ops, "public" for the ops under
             Intel's names (`QuantizedConv2DWithBiasAndReluAndRequantize` ...).
         calibration: how activation ranges are taken from the log.
@@ -45,6 +46,7 @@ class Recipe(_Part):
     signed_inputs: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
+    bias_correction: bool = True
     target: Literal["fused", "public"] = "fused"
     calibration: Calibration = Calibration()
 

@@ -15,6 +15,7 @@ import numpy as np
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import output_index, producer_name
 from octavo.graph.tensors import Array, const_value
+from octavo.int8.corrections import constant_vector
 
 CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 MATMULS = frozenset({"MatMul"})
@@ -116,13 +117,12 @@ def _extend(graph: Graph, chain: Chain, user: Node, *, sums: bool) -> Chain | No
 
 def _bias(graph: Graph, anchor: Node, user: Node, other: str) -> Array | None:
     """The bias as float32 [channels], when `other` is a Const that adds one number to each output channel."""
-    const = const_behind(graph, other)
+    value = constant_vector(graph, other)
     weights = _filter_shape(graph, anchor)
-    if const is None or weights is None or output_index(other) != 0:
+    if value is None or weights is None or output_index(other) != 0:
         return None
     if user.op == "BiasAdd" and "data_format" in user.attrs and user.attrs["data_format"].s == b"NCHW":
         return None
-    value = const_value(const)
     channels = channels_of(anchor, weights)
     if value.shape[:-1] != (1,) * (value.ndim - 1) or value.shape[-1:] not in {(channels,), (1,), ()}:
         return None

@@ -25,6 +25,7 @@ from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
+from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
 from octavo.int8.ops import Codes, Window, dequantize, private_copy, quantized_concat, quantized_pool
 from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
@@ -55,7 +56,7 @@ def lower(graph: Graph, *, target: Target = "fused") -> Lowering:
     Raises:
         GraphError: when a frozen range is NaN, infinite or upside down.
     """
-    return _Lowerer(drop_observers(graph), target).run()
+    return _Lowerer(drop_observers(without_unfrozen_corrections(graph)), target).run()
 
 
 def drop_observers(graph: Graph) -> Graph:

@@ -8,6 +8,7 @@ For a conv `X` whose chain ends in `R`:
     X_eightbit_requant_range   = RequantizationRange of that: (min(0, smallest), largest)
     X_eightbit_requantize      = QuantizeV2(it, requant_range:0, requant_range:1)
     R                          = Dequantize of that
+    eightbit_bias_correction/X = what rounding the weights takes from each channel, added to the bias
 
 TensorFlow's own int32 ops cannot do this per channel: they report one scale for each channel and use the largest for
 all.
@@ -19,11 +20,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.tensors import const_node
 from octavo.int8.chain import Chain
+from octavo.int8.corrections import PREFIX, correction_nodes
 from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
 from octavo.quantize_graph.carriers import carried_inputs
@@ -57,14 +59,23 @@ class _Emitter:
         self.shared = _shared_ranges(graph, plan)
         self.sums = {c.total.name: c for c in plan.chains.values() if c.total is not None}
         self.rewired: dict[str, str] = {}
+        self.rebiased: dict[str, tuple[str, str]] = {}  # node -> the input that makes room for the corrected bias
+        self.corrects = recipe.bias_correction
 
     def run(self) -> Graph:
         entries = [t for t in self.plan.encodings if t not in self.by_root and t not in self.plan.carriers]
         for tensor in entries:
             self._quantize_entry(tensor)
+        if self.corrects:
+            for chain in self.plan.chains.values():
+                self._correct(chain)
         for name, node in self.graph.nodes.items():
-            if name not in self.by_root and name not in self.plan.carriers:
-                self.made.append(self._with_codes(node))
+            lone = self.plan.chains.get(name)
+            if name in self.by_root or name in self.plan.carriers:
+                continue
+            self.made += (
+                [self._with_codes(node)] if lone is None or lone.root is not node else self._root_nodes(lone, name)
+            )
         for root, chain in self.by_root.items():
             self._quantize_root(root, chain)
         for name, node in self.plan.carriers.items():
@@ -80,11 +91,35 @@ class _Emitter:
         self.rewired[tensor] = f"{reader}_eightbit_dequantize_{tag}"
         self._pair(tensor, codes, self.rewired[tensor], self.plan.encodings[tensor], low_high)
 
+    def _correct(self, chain: Chain) -> None:
+        """Measure a chain's bias correction and add it to its bias; a chain without a bias gets one."""
+        anchor = chain.anchor
+        data = self.rewired.get(anchor.data_inputs[0], anchor.data_inputs[0])
+        self.made += correction_nodes(anchor, data, self.filters[anchor.name].error)
+        correction = PREFIX + anchor.name
+        if chain.bias_add is not None:
+            before = anchor.name
+            bias = next(t for t in chain.bias_add.data_inputs if producer_name(t) != before)
+            corrected = f"{anchor.name}_eightbit_corrected_bias"
+            self.made.append(_float_op(corrected, "AddV2", bias, correction))
+            self.rebiased[chain.bias_add.name] = (bias, corrected)
+        elif chain.root is not anchor:
+            self.made.append(_bias_add(f"{anchor.name}_eightbit_bias_add", anchor.name, correction))
+            self.rebiased[chain.nodes[1].name] = (anchor.name, f"{anchor.name}_eightbit_bias_add")
+
+    def _root_nodes(self, chain: Chain, name: str) -> list[Node]:
+        """A chain's float root under another name; a lone anchor is followed by its correction."""
+        root = self._with_codes(self.graph.nodes[chain.root.name])
+        if chain.root is not chain.anchor or not self.corrects:
+            return [replace(root, name=name)]
+        unbiased = f"{chain.anchor.name}_eightbit_unbiased"
+        return [replace(root, name=unbiased), _bias_add(name, unbiased, PREFIX + chain.anchor.name)]
+
     def _quantize_root(self, root: str, chain: Chain) -> None:
         """Quantize a kernel's output; the Dequantize takes its name, so that its readers need no rewiring."""
         anchor = chain.anchor.name
         float_name = f"{anchor}_{ROOT_NAMES[chain.anchor.op]}"
-        self.made.append(replace(self._with_codes(self.graph.nodes[root]), name=float_name))
+        self.made += self._root_nodes(chain, float_name)
         measured = self._measure(float_name, f"{anchor}_eightbit", "")
         self.ranges[root] = measured
         low_high = self.shared.get(root, measured)
@@ -164,18 +199,25 @@ class _Emitter:
         return f"{stem}_grid_low", f"{stem}_grid_high"
 
     def _with_codes(self, node: Node) -> Node:
-        """The node reading dequantized weights, and dequantized entries where it is part of an INT8 chain."""
+        """The node reading dequantized weights, corrected biases and dequantized entries, where it is in a chain."""
+        if node.name in self.rebiased:
+            old, new = self.rebiased[node.name]
+            node = replace(node, inputs=tuple(new if t == old else t for t in node.inputs))
         chain = self.plan.chains.get(node.name) or self.sums.get(node.name)
         if chain is None:
             return node
         inputs = [self.rewired.get(t, t) if t in _int8_reads(chain) else t for t in node.inputs]
         if node.name == chain.anchor.name:
-            inputs[1] = self.filters[node.name]
+            inputs[1] = self.filters[node.name].tensor
         return replace(node, inputs=tuple(inputs))
 
 
 def _float_op(name: str, op: str, *inputs: str) -> Node:
     return Node(name, op, inputs, {"T": dtype_attr("float32")})
+
+
+def _bias_add(name: str, tensor: str, bias: str) -> Node:
+    return Node(name, "BiasAdd", (tensor, bias), {"T": dtype_attr("float32"), "data_format": string_attr("NHWC")})
 
 
 def _int8_reads(chain: Chain) -> tuple[str, ...]:

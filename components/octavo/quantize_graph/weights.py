@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,27 +14,35 @@ from octavo.int8.encoding import quantize_weights
 from octavo.int8.ops import dequantize
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The tensors that stand for an anchor's weights: dequantized, and what rounding took from them."""
+
+    tensor: str
+    error: str
+
+
 def quantized_filters(
     graph: Graph, chains: Mapping[str, Chain], *, per_channel: bool
-) -> tuple[dict[str, str], list[Node]]:
+) -> tuple[dict[str, Filter], list[Node]]:
     """Quantize the weights of every chain, each Const once for each way it is read.
 
     Returns:
-        Anchor name -> the tensor of its dequantized weights, and the nodes to add.
+        Anchor name -> its filter, and the nodes to add.
     """
-    tensors: dict[str, str] = {}
+    filters: dict[str, Filter] = {}
     nodes: list[Node] = []
-    made: dict[tuple[str, int], str] = {}
+    made: dict[tuple[str, int], Filter] = {}
     for name, chain in chains.items():
         const = const_behind(graph, chain.anchor.data_inputs[1])
         assert const is not None
         axis = channel_axis(chain.anchor)
         if (const.name, axis) not in made:
             stem = f"{const.name}_axis{axis}" if any(key[0] == const.name for key in made) else const.name
-            made[const.name, axis] = f"{stem}_dequantize"
+            made[const.name, axis] = Filter(f"{stem}_dequantize", f"{stem}_rounding_error")
             nodes += _quantized(stem, const_value(const), axis, per_channel=per_channel)
-        tensors[name] = made[const.name, axis]
-    return tensors, nodes
+        filters[name] = made[const.name, axis]
+    return filters, nodes
 
 
 def channel_axis(anchor: Node) -> int:
@@ -45,10 +54,13 @@ def channel_axis(anchor: Node) -> int:
 
 def _quantized(stem: str, weights: np.ndarray, axis: int, *, per_channel: bool) -> list[Node]:
     quantized = quantize_weights(weights, (axis,), per_channel=per_channel)
+    shape = [-1 if a == axis else 1 for a in range(weights.ndim)] if per_channel else ()
+    error = weights - quantized.codes * quantized.scale.reshape(shape)
     codes, low, high = f"{stem}_qint8_const", f"{stem}_min", f"{stem}_max"
     return [
         const_node(codes, quantized.codes, "qint8"),
         const_node(low, -quantized.high),
         const_node(high, quantized.high),
+        const_node(f"{stem}_rounding_error", error.astype(np.float32)),
         dequantize(f"{stem}_dequantize", codes, low, high, dtype="qint8", axis=axis if per_channel else -1),
     ]
