@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from octavo.errors import AccuracyError, GraphError, SpecError
-from octavo.storage import join, open_store, upload
+from octavo.storage import join, upload
 
 
 class Top1(BaseModel):
@@ -54,7 +54,6 @@ def publish_model(
     figures = _read(summary)
     _check_same_graph(int8_graph, figures.sha256)
     _check_accuracy(figures.top1, tolerance)
-    open_store(target_uri)
     files = ((report, "report.html"), (summary, "summary.json"), (int8_graph, "int8.pb"))
     written = []
     for path, name in files:
