@@ -35,12 +35,8 @@ class Observed:
     nodes: tuple[str, ...]
 
 
-def observe(graph: Graph, *, float_activations: bool = True) -> Observed:
-    """Make the graph that calibration runs.
-
-    Args:
-        graph: the dynamic-range graph with Print nodes inserted.
-        float_activations: take the ranges of the float arithmetic (steps 2 and 3 above), not of the quantized one.
+def observe(graph: Graph) -> Observed:
+    """Make the graph that calibration runs of a dynamic-range graph with Print nodes inserted.
 
     Raises:
         CalibrationError: when the graph prints no range, or a Print does not have a smallest and a largest value.
@@ -52,14 +48,13 @@ def observe(graph: Graph, *, float_activations: bool = True) -> Observed:
             'show_name=true, message="__requant_min_max:") has made from a dynamic-range graph'
         )
     renames = {node.name: node.data_inputs[0] for node in graph.nodes.values() if node.op == "Print"}
+    renames |= dict(_float_activations(graph))
     made: list[Node] = []
-    if float_activations:
-        renames |= dict(_float_activations(graph))
-        for node in graph.nodes.values():
-            if (ends := _measured_ends(graph, node)) is not None:
-                low, high = ends
-                made += _at_most_zero(node.name, low)
-                renames |= {node.name: f"{node.name}/observed_min", f"{node.name}:1": high}
+    for node in graph.nodes.values():
+        if (ends := _measured_ends(graph, node)) is not None:
+            low, high = ends
+            made += _at_most_zero(node.name, low)
+            renames |= {node.name: made[-1].name, f"{node.name}:1": high}
     outputs = tuple(follow(tensor, renames) for pair in ranges.values() for tensor in pair)
     nodes = rewire([*graph.nodes.values(), *made], renames)
     return Observed(replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes(), tuple(ranges))

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from images import write_arrays
+from logged import INPUT_RANGE, NODES, logged_graph
+from octavo.calibrate.ranges import in_order, shard_records
+from octavo.data.dataset import Dataset, open_dataset
+from octavo.data.preprocessing import PRESETS
+from octavo.data.shard import Shard
+from octavo.errors import CalibrationError, DataError
+from octavo.graph import Graph
+from octavo.graph.min_max_log import MinMaxLog, read_log
+
+IMAGES = 11
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return logged_graph()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    x = np.random.default_rng(2).integers(0, 256, (IMAGES, 6, 6, 3), np.uint8)
+    return open_dataset(write_arrays(tmp_path_factory.mktemp("data") / "d.npz", x=x))
+
+
+def lines(graph: Graph, dataset: Dataset, start: int = 0, stop: int = IMAGES, **options: Any) -> list[str]:
+    settings: dict[str, Any] = {"preprocessing": PRESETS["unit"], "batch_size": BATCH, **options}
+    return list(shard_records(graph, dataset, Shard(start=start, stop=stop), **settings))
+
+
+def log(graph: Graph, dataset: Dataset, **options: Any) -> MinMaxLog:
+    return read_log(lines(graph, dataset, **options))
+
+
+def test_every_range_has_a_record_for_each_batch(graph: Graph, dataset: Dataset) -> None:
+    found = log(graph, dataset)
+    assert {node: len(pairs) for node, pairs in found.records.items()} == dict.fromkeys(NODES, 3)
+    assert not found.skipped
+
+
+def test_the_inputs_range_is_that_of_the_batches_pixels(graph: Graph, dataset: Dataset) -> None:
+    with np.load(dataset.uri) as arrays:
+        batches = np.split(arrays["x"].astype(np.float32) / np.float32(255), [4, 8])
+    wanted = [(0.0, float(batch.max())) for batch in batches]
+    np.testing.assert_allclose(log(graph, dataset).records[INPUT_RANGE], wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cuts", [(4,), (8,), (4, 8)])
+def test_shards_of_whole_batches_make_the_same_records(graph: Graph, dataset: Dataset, cuts: tuple[int, ...]) -> None:
+    ends = [0, *cuts, IMAGES]
+    parts = [line for start, stop in pairwise(ends) for line in lines(graph, dataset, start, stop)]
+    assert parts == lines(graph, dataset)
+
+
+def test_a_graph_with_a_batch_of_one_has_a_record_for_each_image(dataset: Dataset) -> None:
+    found = log(logged_graph(batch=1), dataset)
+    assert {len(pairs) for pairs in found.records.values()} == {IMAGES}
+
+
+def test_filling_up_a_short_batch_does_not_change_its_range(graph: Graph, dataset: Dataset) -> None:
+    assert lines(logged_graph(batch=4), dataset) == lines(graph, dataset)
+
+
+def test_a_shard_beyond_the_data_set_is_refused(graph: Graph, dataset: Dataset) -> None:
+    with pytest.raises(DataError, match=r"covers the examples 8 to 11, but .* has 11"):
+        lines(graph, dataset, 8, 12)
+
+
+def test_a_graph_for_other_channels_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(DataError, match="have 3 channels; 1 are wanted"):
+        lines(logged_graph(channels=1), dataset)
+
+
+def test_a_graph_without_prints_is_refused(graph: Graph, dataset: Dataset) -> None:
+    with pytest.raises(CalibrationError, match="prints no range"):
+        lines(graph.with_ends((), ()).with_nodes([graph.nodes["image"]]), dataset)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, graph: Graph, value: float) -> None:
+    x = np.zeros((6, 6, 6, 3), np.float32)
+    x[5, 0, 0, 0] = value
+    broken = open_dataset(write_arrays(tmp_path / "d.npz", x=x))
+    with pytest.raises(CalibrationError, match=rf"'{INPUT_RANGE}' is \[.*in the batch of the examples 4 to 5"):
+        lines(graph, broken, 0, 6)
+
+
+def test_results_come_in_the_items_order_even_when_the_first_takes_longest() -> None:
+    def work(item: int) -> int:
+        time.sleep(0.05 if item == 0 else 0)
+        return item
+
+    assert list(in_order(work, range(6), at_once=3)) == list(range(6))
+
+
+def test_no_more_items_are_drawn_than_are_worked_on() -> None:
+    drawn: list[int] = []
+
+    def items() -> Any:
+        for item in range(6):
+            drawn.append(item)
+            yield item
+
+    results = in_order(lambda item: item, items(), at_once=2)
+    assert next(results) == 0
+    assert len(drawn) == 2
+    assert list(results) == [1, 2, 3, 4, 5]
+
+
+def test_a_fault_in_one_item_comes_out() -> None:
+    def work(item: int) -> float:
+        return 1 / (item - 2)
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(work, range(6), at_once=2))
