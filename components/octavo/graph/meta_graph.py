@@ -12,6 +12,7 @@ from octavo.graph.attrs import read_shape
 from octavo.graph.graph import Graph
 from octavo.graph.names import canonical
 from octavo.graph.proto import from_def
+from octavo.runtime.tensorflow import import_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -71,6 +72,7 @@ def read_meta_graph(path: str | Path) -> MetaGraph:
     Raises:
         GraphError: when the file is absent, damaged, or holds no nodes.
     """
+    import_tensorflow()
     from tensorflow.core.protobuf import meta_graph_pb2
 
     return _from_message(_parse(Path(path), meta_graph_pb2.MetaGraphDef()), Path(path))
@@ -82,6 +84,7 @@ def read_saved_model(folder: str | Path, tags: Sequence[str] = ("serve",)) -> Me
     Raises:
         GraphError: when the folder is no SavedModel, or no meta graph has the tags; the message lists those there are.
     """
+    import_tensorflow()
     from tensorflow.core.protobuf import saved_model_pb2
 
     files = [Path(folder) / name for name in ("saved_model.pb", "saved_model.pbtxt")]
@@ -102,6 +105,7 @@ def read_restore_op(path: str | Path) -> str:
     Raises:
         GraphError: when the file is no SaverDef.
     """
+    import_tensorflow()
     from tensorflow.core.protobuf import saver_pb2
 
     saver = _parse(Path(path), saver_pb2.SaverDef())

@@ -9,6 +9,7 @@ from octavo.errors import GraphError
 from octavo.files import write_atomically
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
+from octavo.runtime.tensorflow import import_tensorflow
 
 MAX_GRAPH_BYTES = 2**31 - 1
 """protobuf refuses to write or read a message of 2 GiB or more."""
@@ -20,9 +21,7 @@ def from_def(graph_def: Any) -> Graph:
     Raises:
         GraphError: on two nodes of one name, or an input that no node makes.
     """
-    nodes = (
-        Node(n.name, n.op, tuple(canonical(t) for t in n.input), dict(n.attr), n.device) for n in graph_def.node
-    )
+    nodes = (Node(n.name, n.op, tuple(canonical(t) for t in n.input), dict(n.attr), n.device) for n in graph_def.node)
     library = graph_def.library if graph_def.HasField("library") else None
     versions = graph_def.versions if graph_def.HasField("versions") else None
     return Graph({}, library=library, versions=versions).with_nodes(nodes)
@@ -30,6 +29,7 @@ def from_def(graph_def: Any) -> Graph:
 
 def to_def(graph: Graph) -> Any:
     """The GraphDef message of a graph, nodes in the graph's order."""
+    import_tensorflow()
     from tensorflow.core.framework import graph_pb2
 
     graph_def = graph_pb2.GraphDef()
@@ -58,6 +58,8 @@ def read_graph_def(path: str | Path) -> Any:
     """Read a GraphDef message, binary or text (both are tried). Raises as `load_graph` does."""
     from google.protobuf import text_format
     from google.protobuf.message import DecodeError
+
+    import_tensorflow()
     from tensorflow.core.framework import graph_pb2
 
     file = Path(path).expanduser()

@@ -4,19 +4,58 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+"""The variable that keeps TensorFlow from importing Keras 3 while it is itself imported."""
+
 
 def import_tensorflow() -> Any:
-    """The tensorflow module, with its start-up notices turned off unless the user asked for them."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow as tf
-    return tf
+    """The tensorflow module; the first call imports it without its start-up notices and without Keras."""
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with warnings.catch_warnings(), _held_back_notices(), _keras_on_demand():
+            warnings.simplefilter("ignore")
+            import tensorflow
+    import tensorflow
+
+    return tensorflow
+
+
+@contextmanager
+def _keras_on_demand() -> Iterator[None]:
+    """Spare the import of Keras 3, a third of TensorFlow's own: `tf.keras` imports it when it is first used."""
+    if LEGACY_KERAS in os.environ:
+        yield
+        return
+    os.environ[LEGACY_KERAS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[LEGACY_KERAS]
+
+
+@contextmanager
+def _held_back_notices() -> Iterator[None]:
+    """Keep what native code writes to standard error, and show it only when the block fails."""
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 @contextmanager
