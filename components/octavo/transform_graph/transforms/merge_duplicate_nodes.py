@@ -15,7 +15,7 @@ After:
     s = Add(x, a)
     z = Mul(s, s)
 
-A graph input or output keeps its node and its name. Unlike the original, Placeholders and the nodes of loops and
+Graph outputs keep their names. Unlike in the original, Placeholders, what the caller feeds, and the nodes of loops and
 conditionals are never merged.
 """
 
@@ -32,17 +32,19 @@ NEVER_MERGED = CONTROL_FLOW | {"Placeholder", "PlaceholderWithDefault", "Placeho
 
 def merge_duplicate_nodes(graph: Graph) -> Graph:
     """Merge nodes that compute the same."""
-    kept = graph.output_names | graph.input_names
     groups: dict[object, list[str]] = {}
     first: dict[str, str] = {}
-    for node in filter(_mergeable, execution_order(graph)):
+    for node in execution_order(graph):
+        if node.name in graph.input_names or not _mergeable(node):
+            continue
         group = groups.setdefault(_identity(node, first), [])
         group.append(node.name)
         first[node.name] = group[0]
     merged: dict[str, str] = {}
     for group in groups.values():
-        stays = next((name for name in group if name in kept), group[0])
-        merged |= {name: stays for name in group if name != stays and name not in kept}
+        fetched = [name for name in group if name in graph.output_names]
+        stays = fetched[0] if fetched else group[0]
+        merged |= {name: stays for name in group if name != stays and name not in fetched}
     renames = {old: new for name, other in merged.items() for old, new in _tensors(graph, name, other)}
     return graph.with_nodes(rewire((n for n in graph.nodes.values() if n.name not in merged), renames))
 
