@@ -37,7 +37,8 @@ class Affine:
 
     def then(self, after: Affine) -> Affine:
         """This one, and another after it."""
-        return Affine(self.scale * after.scale, self.offset * after.scale + after.offset)
+        with np.errstate(all="ignore"):
+            return Affine(self.scale * after.scale, self.offset * after.scale + after.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,19 @@ class Layer:
             shape[2:] = self.weights.shape[2:]
         else:
             shape[0 if _transposed(self.node) else -1] = self.channels
+        return self._rounded(self.weights.astype(np.float64) * scale.reshape(shape), "weights")
+
+    def bias(self, offset: Array) -> Array:
+        """An offset [channels] in the weights' dtype.
+
+        Raises:
+            Miss: when it would become NaN or infinite.
+        """
+        return self._rounded(offset, "bias")
+
+    def _rounded(self, value: Array, what: str) -> Array:
         with np.errstate(all="ignore"):
-            result = (self.weights.astype(np.float64) * scale.reshape(shape)).astype(self.weights.dtype)
-        return _finite(result, self.node, "weights")
+            return _finite(value.astype(self.weights.dtype), self.node, what)
 
 
 def layer_of(graph: Workspace, node: Node) -> Layer:
@@ -140,8 +151,7 @@ def folded(graph: Workspace, layer: Layer, scale: Array, offset: Array | None, *
     anchor = replace(node, name=last, inputs=inputs)
     if offset is None:
         return weights, anchor
-    value = _finite(offset.astype(layer.weights.dtype), node, "bias")
-    bias = const_node(graph.fresh_name(f"{node.name}_bn_offset"), value, dtype)
+    bias = const_node(graph.fresh_name(f"{node.name}_bn_offset"), layer.bias(offset), dtype)
     attrs = {key: node.attrs[key] for key in ("T", "data_format") if key in node.attrs}
     return weights, anchor, bias, Node(name, "BiasAdd", (node.name, bias.name), attrs, node.device)
 
@@ -204,7 +214,9 @@ def _climb(graph: Workspace, layer: Layer, types: frozenset[str]) -> tuple[list[
     while True:
         try:
             reader = only_reader(graph, node)
-            total = total.then(affine_of(graph, layer, reader, node.name, types))
+            step = affine_of(graph, layer, reader, node.name, types)
+            _finite(step.scale + step.offset, reader, "numbers")
+            total = total.then(step)
         except Miss as stopped:
             return chain, total, stopped
         chain.append(reader)
