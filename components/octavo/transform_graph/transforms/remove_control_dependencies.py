@@ -2,11 +2,11 @@
 
 Before:
     x = Placeholder()
-    check = Assert(x, x)
-    y = Relu(x, ^check)
+    init = NoOp()
+    y = Relu(x, ^init)
 After:
     x = Placeholder()
-    check = Assert(x, x)
+    init = NoOp()
     y = Relu(x)
 
 In a graph with conditionals the edges decide what runs: remove them only where no Switch is left.

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from examples import example
+from octavo.cli import cli
+from octavo.errors import SpecError
+from octavo.graph import load_graph, save_graph
+
+TEXT = """
+    x = Placeholder() shape=<?,2>
+    i = Identity(x)
+    y = Relu(i)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_graph(example(TEXT), tmp_path / "in.pb")
+    return tmp_path / "in.pb"
+
+
+def run(*args: str) -> str:
+    result = CliRunner().invoke(cli, list(args), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def names(path: Path) -> list[str]:
+    return list(load_graph(path).nodes)
+
+
+def test_the_flags_of_the_tutorials(path: Path) -> None:
+    out = path.with_name("out.pb")
+    run(
+        "transform_graph",
+        f"--in_graph={path}",
+        f"--out_graph={out}",
+        "--inputs=x",
+        "--outputs=y",
+        "--transforms=strip_unused_nodes \\\n remove_nodes(op=Identity)",
+        "--output_as_text=true",
+    )
+    assert names(out) == ["x", "y"]
+    assert out.read_text().startswith("node {")
+
+
+def test_the_list_may_come_from_a_file(path: Path) -> None:
+    transforms = path.with_name("transforms.txt")
+    transforms.write_text("remove_device\nremove_nodes(op=Identity)\n")
+    run("transform-graph", "--in-graph", str(path), "--out-graph", str(path), "--transforms-file", str(transforms))
+    assert names(path) == ["x", "y"]
+
+
+def test_both_lists_are_one_too_many(path: Path) -> None:
+    files = ["--in-graph", str(path), "--out-graph", str(path)]
+    with pytest.raises(SpecError, match="both given"):
+        run("transform-graph", *files, "--transforms=remove_device", "--transforms-file", str(path))
+
+
+@pytest.mark.parametrize("name", ["absent.txt", "in.pb"])
+def test_a_list_file_that_cannot_be_read_is_told(path: Path, name: str) -> None:
+    (path.parent / "in.pb").write_bytes(b"\xff\xfe")
+    files = ["--in-graph", str(path), "--out-graph", str(path)]
+    with pytest.raises(SpecError, match=f"{name}' cannot be read"):
+        run("transform-graph", *files, "--transforms-file", str(path.with_name(name)))
+
+
+def test_list_and_help_need_no_graph() -> None:
+    assert "fold_constants " in run("transform_graph", "--list")
+    assert run("transform_graph", "--help_transform=remove_nodes").startswith("remove_nodes(op=str, ...")
