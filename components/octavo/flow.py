@@ -15,11 +15,17 @@ OPTIMIZE = (
 )
 """The frozen graph, made ready: no training nodes, batch norms in the filters, a free batch dimension."""
 
-INSERT_LOGGING = 'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")'
-"""The dynamic-range graph with a Print behind every range: what calibration runs."""
+INSERT_LOGGING = (
+    'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:") '
+    'insert_logging(prefix="eightbit_bias_correction/", show_name=true, summarize=-1, message="__bias_correction:")'
+)
+"""The dynamic-range graph with a Print behind every range and every bias correction: what calibration runs."""
 
-FREEZE_RANGES = 'freeze_requantization_ranges(min_max_log_file="{log}", min_percentile={low}, max_percentile={high})'
-"""The dynamic-range graph with the calibrated ranges as constants."""
+FREEZE_RANGES = (
+    'freeze_requantization_ranges(min_max_log_file="{log}", min_percentile={low}, max_percentile={high}) '
+    'freeze_bias_corrections(min_max_log_file="{log}")'
+)
+"""The dynamic-range graph with the calibrated ranges and bias corrections as constants."""
 
 FUSE = "fuse_quantized_conv_and_requantize(target={target}) strip_unused_nodes"
 """The graph with frozen ranges, lowered to INT8 kernels."""

@@ -17,7 +17,7 @@ import numpy as np
 from octavo.errors import CalibrationError
 from octavo.graph.attrs import dtype_attr, read_dtype
 from octavo.graph.graph import Graph, Node, follow, rewire
-from octavo.graph.min_max_log import logged_node
+from octavo.graph.min_max_log import CORRECTION_MARK, logged_node
 from octavo.graph.names import output_index
 from octavo.graph.tensors import const_node
 
@@ -27,12 +27,14 @@ class Observed:
     """A graph that measures ranges.
 
     Args:
-        graph: its outputs are smallest and largest value in turn, for each of `nodes`.
+        graph: its outputs are smallest and largest value in turn, for each of `nodes`, then each of `corrections`.
         nodes: the names that the log gives to the ranges.
+        corrections: the names that the log gives to the bias corrections, vectors of float32 [channels].
     """
 
     graph: Graph
     nodes: tuple[str, ...]
+    corrections: tuple[str, ...] = ()
 
 
 def observe(graph: Graph) -> Observed:
@@ -55,9 +57,12 @@ def observe(graph: Graph) -> Observed:
             low, high = ends
             made += _at_most_zero(node.name, low)
             renames |= {node.name: made[-1].name, f"{node.name}:1": high}
-    outputs = tuple(follow(tensor, renames) for pair in ranges.values() for tensor in pair)
+    corrections = dict(_printed_corrections(graph))
+    printed = [*(tensor for pair in ranges.values() for tensor in pair), *corrections.values()]
+    outputs = tuple(follow(tensor, renames) for tensor in printed)
     nodes = rewire([*graph.nodes.values(), *made], renames)
-    return Observed(replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes(), tuple(ranges))
+    observed = replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes()
+    return Observed(observed, tuple(ranges), tuple(corrections))
 
 
 def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -72,6 +77,13 @@ def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
                 f"the Print {node.name!r} prints {len(printed)} tensors; wanted the smallest and the largest value"
             )
         yield name, (printed[0], printed[1])
+
+
+def _printed_corrections(graph: Graph) -> Iterator[tuple[str, str]]:
+    """What the log calls a bias correction, and its tensor, for every Print of one."""
+    for node in graph.nodes.values():
+        if node.op == "Print" and (name := logged_node(node.attrs["message"].s.decode(), CORRECTION_MARK)):
+            yield name, node.data_inputs[1]
 
 
 def _float_activations(graph: Graph) -> Iterator[tuple[str, str]]:

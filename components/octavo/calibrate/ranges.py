@@ -18,7 +18,7 @@ from octavo.data.preprocessing import Preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.graph.graph import Graph
-from octavo.graph.min_max_log import format_record
+from octavo.graph.min_max_log import format_correction, format_record
 from octavo.graph.tensors import Array
 from octavo.runtime.session import GraphSession
 
@@ -91,10 +91,13 @@ def _workers() -> int:
 
 
 def _records(observed: Observed, values: Sequence[Array], batch: Batch) -> Iterator[str]:
-    for node, low, high in zip(observed.nodes, values[::2], values[1::2], strict=True):
+    ends = values[: 2 * len(observed.nodes)]
+    for node, low, high in zip(observed.nodes, ends[::2], ends[1::2], strict=True):
         if not (np.isfinite(low) and np.isfinite(high)):
             raise CalibrationError(
                 f"the range of {node!r} is [{low}, {high}] in the batch of the examples {batch.start} to "
                 f"{batch.start + len(batch) - 1}; wanted finite numbers: check the model and the preprocessing"
             )
         yield format_record(node, float(low), float(high)) + "\n"
+    for node, vector in zip(observed.corrections, values[2 * len(observed.nodes) :], strict=True):
+        yield format_correction(node, map(float, vector)) + "\n"

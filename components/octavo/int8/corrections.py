@@ -1,8 +1,8 @@
 """Bias corrections: what rounding its weights takes from each output channel of an op, on average.
 
-A conv with rounded weights is off by conv(x, w - rounded(w)). The mean of that over the calibration data, one number for
-each output channel, is added to its bias. (Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
-Correction, 2019, section 4.2, with the mean measured instead of derived.)
+A conv with rounded weights is off by conv(x, w - rounded(w)). The mean of that over the calibration data, one number
+for each output channel, is added to its bias. (Nagel et al., Data-Free Quantization Through Weight Equalization and
+Bias Correction, 2019, section 4.2, with the mean measured instead of derived.)
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def constant_vector(graph: Graph, tensor: str) -> Array | None:
 def _channels(graph: Graph, correction: Node) -> int:
     """The length of a correction: that of the error filter's output channels."""
     output = graph.nodes[producer_name(correction.data_inputs[0])]
-    shape = const_value(graph.nodes[producer_name(output.data_inputs[1])]).shape
+    shape: tuple[int, ...] = const_value(graph.nodes[producer_name(output.data_inputs[1])]).shape
     if output.op == "MatMul":
         return shape[0] if output.attrs["transpose_b"].b else shape[1]
     return shape[2] * shape[3] if output.op == "DepthwiseConv2dNative" else shape[3]

@@ -70,12 +70,11 @@ class _Emitter:
             for chain in self.plan.chains.values():
                 self._correct(chain)
         for name, node in self.graph.nodes.items():
-            lone = self.plan.chains.get(name)
             if name in self.by_root or name in self.plan.carriers:
                 continue
-            self.made += (
-                [self._with_codes(node)] if lone is None or lone.root is not node else self._root_nodes(lone, name)
-            )
+            lone = self.plan.chains.get(name)
+            is_root = lone is not None and lone.root is node
+            self.made += self._root_nodes(lone, name) if lone and is_root else [self._with_codes(node)]
         for root, chain in self.by_root.items():
             self._quantize_root(root, chain)
         for name, node in self.plan.carriers.items():

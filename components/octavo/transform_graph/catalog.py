@@ -5,6 +5,7 @@ from octavo.transform_graph.transforms.fold_batch_norms import fold_batch_norms
 from octavo.transform_graph.transforms.fold_constants import fold_constants
 from octavo.transform_graph.transforms.fold_old_batch_norms import fold_old_batch_norms
 from octavo.transform_graph.transforms.free_batch_dimension import free_batch_dimension
+from octavo.transform_graph.transforms.freeze_bias_corrections import freeze_bias_corrections
 from octavo.transform_graph.transforms.freeze_requantization_ranges import freeze_requantization_ranges
 from octavo.transform_graph.transforms.fuse_quantized_conv_and_requantize import fuse_quantized_conv_and_requantize
 from octavo.transform_graph.transforms.insert_logging import insert_logging
@@ -21,6 +22,7 @@ TRANSFORMS: tuple[Transform, ...] = (
     fold_constants,
     fold_old_batch_norms,
     free_batch_dimension,
+    freeze_bias_corrections,
     freeze_requantization_ranges,
     fuse_quantized_conv_and_requantize,
     insert_logging,

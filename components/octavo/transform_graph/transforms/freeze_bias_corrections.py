@@ -1,0 +1,55 @@
+"""Put measured bias corrections into the graph: each one in the log becomes a constant.
+
+    freeze_bias_corrections(min_max_log_file="min_max_log.txt")
+
+The constant is the mean over the log's records of that node, float32 [channels]. It is summed exactly, so that the
+order of the records does not matter. Corrections that the log does not name stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from octavo.errors import CalibrationError
+from octavo.graph import Graph, const_node
+from octavo.graph.min_max_log import read_log_file
+from octavo.graph.tensors import Array
+
+
+def freeze_bias_corrections(graph: Graph, *, min_max_log_file: str) -> Graph:
+    """Put measured bias corrections into the graph.
+
+    Args:
+        graph: the dynamic-range graph.
+        min_max_log_file: the log that the graph with logging wrote.
+
+    Raises:
+        CalibrationError: when the log cannot be read, names a node that is not in the graph, or has vectors of
+            different lengths for one node.
+    """
+    corrections = read_log_file(min_max_log_file).corrections
+    unknown = sorted(corrections.keys() - graph.nodes.keys())
+    if unknown:
+        raise CalibrationError(
+            f"the min/max log has bias corrections of {len(unknown)} nodes that are not in the graph, the first "
+            f"{unknown[0]!r}; wanted the log of this graph"
+        )
+    frozen = {name: const_node(name, mean_vector(name, vectors)) for name, vectors in corrections.items()}
+    nodes = {name: frozen.get(name, node) for name, node in graph.nodes.items()}
+    return replace(graph, nodes=nodes).without_dead_nodes()
+
+
+def mean_vector(name: str, vectors: Sequence[Sequence[float]]) -> Array:
+    """The mean of vectors of one length, float32; the same whatever their order.
+
+    Raises:
+        CalibrationError: when their lengths differ, naming the node.
+    """
+    lengths = {len(vector) for vector in vectors}
+    if len(lengths) > 1:
+        raise CalibrationError(f"the min/max log has bias corrections of lengths {sorted(lengths)} for {name!r}")
+    return np.array([math.fsum(column) / len(vectors) for column in zip(*vectors, strict=True)], np.float32)
