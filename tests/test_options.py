@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.errors import SpecError
-from octavo.options import COMMA_LIST, Bool, read_bool, read_comma_list
+from octavo.options import COMMA_LIST, OPTIONAL_PATH, Bool, read_bool, read_comma_list
 
 
 @click.command()
@@ -49,6 +51,11 @@ def test_refuses_a_word_that_is_no_boolean(word: str) -> None:
 
 def test_help_shows_the_two_words() -> None:
     assert "--flag [true|false]" in CliRunner().invoke(show, ["--help"]).output
+
+
+@pytest.mark.parametrize(("text", "want"), [("", None), ("a/b.pb", Path("a/b.pb")), ("~/b.pb", Path.home() / "b.pb")])
+def test_an_empty_path_is_none_and_a_tilde_is_the_home(text: str, want: Path | None) -> None:
+    assert OPTIONAL_PATH.convert(text, None, None) == want
 
 
 @given(st.text(max_size=12))

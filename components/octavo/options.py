@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -54,13 +55,25 @@ class CommaListType(click.ParamType[tuple[str, ...]]):
 
     name = "comma list"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """The entries, in order."""
         del param, ctx
         return read_comma_list(value) if isinstance(value, str) else tuple(value)
 
+
+class OptionalPathType(click.ParamType[Path | None]):
+    """Reads a path, "~" expanded; an empty one is as good as none."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | None:
+        """The path, or None."""
+        del param, ctx
+        return Path(value).expanduser() if str(value) else None
+
+
+OPTIONAL_PATH = OptionalPathType()
+"""The type of options that take a path, or nothing, as in `--input_meta_graph=`."""
 
 COMMA_LIST = CommaListType()
 """The type of options that take names separated by commas."""
