@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from octavo.graph.graph import Graph
+from octavo.graph.proto import load_graph
+from octavo.runtime.session import GraphSession
 from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
 
 IMAGES: npt.NDArray[Any] = np.random.default_rng(7).random((3, 8, 8, 3), np.float32)
 
 
+@dataclass(frozen=True)
+class TrainingRun:
+    """A folder with graph.pb, graph.pbtxt, model.ckpt* and saver.pb, and what `net/predict` is for IMAGES."""
+
+    folder: Path
+    predicted: npt.NDArray[Any]
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's prefix."""
+        return self.folder / "model.ckpt"
+
+    @property
+    def graph(self) -> Graph:
+        """The training graph."""
+        return load_graph(self.folder / "graph.pb")
+
+
+def predict(graph: Graph, output: str = "net/predict", images: str = "images") -> npt.NDArray[Any]:
+    """What a frozen graph predicts for IMAGES."""
+    with GraphSession(graph, [output]) as session:
+        return session.run({images: IMAGES})[0]
+
+
 def write_training_run(
     folder: Path, *, resources: bool, partitions: int = 1, version: int = 2, optimizer: bool = True
-) -> npt.NDArray[Any]:
-    """A training graph of TensorFlow 1 with its checkpoint: graph.pb, graph.pbtxt, model.ckpt*, saver.pb.
-
-    Returns:
-        What `predict` gives for IMAGES with the variables of the checkpoint.
-    """
+) -> TrainingRun:
+    """A training graph of TensorFlow 1 with its checkpoint."""
     tf = import_tensorflow()
     v1 = tf.compat.v1
     with quiet_tensorflow(), tf.Graph().as_default(), v1.Session() as session:
@@ -37,8 +61,8 @@ def write_training_run(
         saver = v1.train.Saver(write_version=version)
         session.run(v1.global_variables_initializer())
         _save(tf, folder, session, saver)
-        result: npt.NDArray[Any] = session.run(predict, {images: IMAGES})
-    return result
+        result = session.run(predict, {images: IMAGES})
+    return TrainingRun(folder, result)
 
 
 def _partitioner(tf: Any, partitions: int) -> Any:
