@@ -72,9 +72,7 @@ def network(images: Any, *, training: bool) -> Any:
 
 def _conv(name: str, x: Any, channels: int, training: bool, *, kernel: int = 3, relu: bool = True) -> Any:
     with v1.variable_scope(name):
-        weights = _weights(
-            "kernel", (kernel, kernel, x.shape[3], channels), fan_in=kernel * kernel * x.shape[3]
-        )
+        weights = _weights("kernel", (kernel, kernel, x.shape[3], channels), fan_in=kernel * kernel * x.shape[3])
         x = tf.nn.conv2d(x, weights, strides=1, padding="SAME", name="conv")
         x = _batch_norm(x, training)
         return tf.nn.relu(x, name="relu") if relu else x
@@ -102,9 +100,7 @@ def _dense(name: str, x: Any, units: int) -> Any:
 
 
 def _weights(name: str, shape: tuple[int, ...], *, fan_in: int) -> Any:
-    return v1.get_variable(
-        name, shape, initializer=v1.random_normal_initializer(stddev=math.sqrt(2 / fan_in))
-    )
+    return v1.get_variable(name, shape, initializer=v1.random_normal_initializer(stddev=math.sqrt(2 / fan_in)))
 
 
 def _batch_norm(x: Any, training: bool) -> Any:
@@ -152,9 +148,7 @@ def epochs(digits: Digits) -> Iterator[Iterator[tuple[Array, Array]]]:
     random = np.random.default_rng(SEED)
     for _ in range(EPOCHS):
         order = random.permutation(len(digits.labels))
-        yield (
-            _shifted(digits.take(order[i : i + BATCH_SIZE]), random) for i in range(0, len(order), BATCH_SIZE)
-        )
+        yield (_shifted(digits.take(order[i : i + BATCH_SIZE]), random) for i in range(0, len(order), BATCH_SIZE))
 
 
 def _shifted(digits: Digits, random: np.random.Generator) -> tuple[Array, Array]:
