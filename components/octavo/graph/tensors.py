@@ -41,12 +41,10 @@ def const_node(name: str, value: npt.ArrayLike, dtype: str | None = None) -> Nod
     """
     from tensorflow.core.framework import attr_value_pb2, tensor_pb2, tensor_shape_pb2
 
-    array = np.ascontiguousarray(value)
-    array = array.reshape(np.shape(value))  # ascontiguousarray turns a scalar into one element
+    sizes: tuple[int, ...] = np.shape(value)
+    array = np.ascontiguousarray(value).reshape(sizes)  # ascontiguousarray turns a scalar into one element
     kind = dtype_attr(dtype or array.dtype.name)
-    shape = tensor_shape_pb2.TensorShapeProto(
-        dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in array.shape]
-    )
+    shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=n) for n in sizes])
     tensor = tensor_pb2.TensorProto(dtype=kind.type, tensor_shape=shape, tensor_content=array.tobytes())
     return Node(name, "Const", (), {"dtype": kind, "value": attr_value_pb2.AttrValue(tensor=tensor)})
 
