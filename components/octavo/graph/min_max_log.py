@@ -120,7 +120,7 @@ def read_log_file(path: str | Path) -> MinMaxLog:
         raise CalibrationError(f"the min/max log {str(path)!r} cannot be read: {fault.strerror}") from fault
     except CalibrationError as fault:
         raise CalibrationError(f"{fault}, in {str(path)!r}") from fault
-    if not log.records:
+    if not len(log):
         raise CalibrationError(
             f"the min/max log {str(path)!r} holds no record ({describe_skipped(log.skipped)}); "
             f"wanted lines like {format_record('NODE', 0, 1)}"

@@ -14,8 +14,9 @@ After:
     r = Const() value=float32<2>[2, 3]
     y = Mul(x, r)
 
-TensorFlow computes the values, on one thread, so that the same graph always gives the same file. The shape of a tensor
-whose shape is known before the run counts as a constant. Control edges into what is folded stay, on the new constant.
+Plain arithmetic is done here, everything else by TensorFlow on one thread, so that the same graph always gives the same
+file. The shape of a tensor whose shape is known before the run counts as a constant. Control edges into what is folded
+stay, on the new constant.
 Never folded: ops that keep state or take quantized types (a wrong attribute of theirs can abort the process), strings,
 functions, the nodes of loops and conditionals, and the graph's inputs. Unlike in the original, an input that is no
 Placeholder is no error, and --inputs and --outputs may be left out.
@@ -35,6 +36,7 @@ from octavo.graph.op_defs import attr_value, output_dtypes
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
+from octavo.transform_graph.constants import computed
 from octavo.transform_graph.foldable import constant_nodes, without_control_edges
 from octavo.transform_graph.static_shapes import Shape, static_shapes
 
@@ -65,10 +67,11 @@ def fold_constants(
         graph = graph.with_nodes(map(_without_output_shapes, graph.nodes.values()))
     excluded = {*exclude_node, *(node.name for node in graph.nodes.values() if node.op in exclude_op)}
     graph = _with_known_shapes(graph, excluded)
+    graph = _with_arithmetic_done(graph, excluded, max_constant_size_in_bytes)
     excluded |= _known_to_be_large(graph, excluded, max_constant_size_in_bytes)
     while True:
         constants = constant_nodes(graph, excluded)
-        values = _values(graph, _wanted(graph, constants))
+        values = _run(graph, _wanted(graph, constants))
         large = {producer_name(t) for t, value in values.items() if value.nbytes > max_constant_size_in_bytes}
         if not large:
             return _with_values(graph, constants, values)
@@ -103,6 +106,13 @@ def _answer(node: Node, shape: Shape) -> Node:
     return replace(const, inputs=node.control_inputs, device=node.device)
 
 
+def _with_arithmetic_done(graph: Graph, excluded: Collection[str], limit: int) -> Graph:
+    edges = constant_nodes(graph, excluded)
+    values = computed(graph, edges, limit=limit)
+    wanted = _wanted(graph, values)
+    return _with_values(graph, edges, {name: values[name] for name in wanted})
+
+
 def _known_to_be_large(graph: Graph, excluded: Collection[str], limit: int) -> set[str]:
     """The nodes whose value would be larger than the limit, as far as shapes can tell before anything is computed."""
     names = [name for name in constant_nodes(graph, excluded) if graph.nodes[name].op != "Const"]
@@ -135,7 +145,7 @@ def _wanted(graph: Graph, constants: Collection[str]) -> list[str]:
     return list(wanted)
 
 
-def _values(graph: Graph, tensors: list[str]) -> Mapping[str, Array]:
+def _run(graph: Graph, tensors: list[str]) -> Mapping[str, Array]:
     if not tensors:
         return {}
     with GraphSession(without_control_edges(graph, tensors), tensors, threads=1) as session:

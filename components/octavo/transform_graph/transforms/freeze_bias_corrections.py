@@ -2,6 +2,19 @@
 
     freeze_bias_corrections(min_max_log_file="min_max_log.txt")
 
+With a log of one record, `;eightbit_bias_correction/c__print__;__bias_correction:[0.5 -1]`:
+
+Before:
+    x = Placeholder()
+    axis = Const() value=int32<1>[0]
+    eightbit_bias_correction/c = Mean(x, axis)
+    y = Neg(eightbit_bias_correction/c)
+After:
+    x = Placeholder()
+    axis = Const() value=int32<1>[0]
+    eightbit_bias_correction/c = Const() value=float32<2>[0.5, -1]
+    y = Neg(eightbit_bias_correction/c)
+
 The constant is the mean over the log's records of that node, float32 [channels]. It is summed exactly, so that the
 order of the records does not matter. Corrections that the log does not name stay as they are.
 """

@@ -62,6 +62,8 @@ def freeze_requantization_ranges(
         if not 0 <= percent <= 100:
             raise SpecError(f"{name} is {percent:g}; wanted 0 to 100")
     records = read_log_file(min_max_log_file).records
+    if not records:
+        raise CalibrationError(f"the min/max log {min_max_log_file!r} holds bias corrections but no range")
     space = Workspace(graph)
     _check_logged(graph, records)
     for name in records:
