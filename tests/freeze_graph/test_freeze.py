@@ -193,7 +193,8 @@ def test_a_variable_that_is_none_cannot_be_asked_for(run: TrainingRun) -> None:
 
 def test_initializers_run_after_the_variables_are_restored(run: TrainingRun) -> None:
     settings = Settings(initializers=("net/dense/weights/Assign",))
-    frozen = freeze_graph(run.graph, run.checkpoint, ["images"], OUTPUT, settings)
+    frozen = freeze_graph(run.graph, run.checkpoint, ["images", "labels"], OUTPUT, settings)
+    assert "labels" in frozen.graph.nodes
     assert ops_of(frozen.graph).isdisjoint({"VariableV2", "VarHandleOp"})
     assert len(frozen.converted) == 3
     assert predict(frozen.graph).shape == run.predicted.shape

@@ -35,7 +35,7 @@ def test_the_tutorials_line_works(graph: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_structure_follows_the_text(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--in-graph", graph, "--print_structure", "--outputs=a") == 0
+    assert run("-g", graph, "-b", "--print_structure", "--outputs=a") == 0
     assert capsys.readouterr().out.endswith("--output_layer=a,b\nx (Placeholder): []\nb (Relu): [x]\na (Tanh): [x]\n")
 
 

@@ -43,7 +43,10 @@ def convert_in_session(
                 if initializers:
                     session.run([loaded.get_operation_by_name(name) for name in initializers])
                 converted = convert_variables_to_constants_from_session_graph(
-                    session, definition, sorted(graph.output_names), variable_names_allowlist=convert
+                    session,
+                    definition,
+                    sorted(graph.output_names | graph.input_names),
+                    variable_names_allowlist=convert,
                 )
         except (tf.errors.OpError, ValueError, KeyError, TypeError, RuntimeError) as fault:
             raise GraphError(f"TensorFlow cannot convert the variables: {str(fault).splitlines()[0][:300]}") from fault

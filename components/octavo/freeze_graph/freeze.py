@@ -130,7 +130,8 @@ def _chosen(graph: Graph, variables: Sequence[Node], settings: Settings) -> list
     for name in (*settings.only, *settings.never):
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            raise GraphError(f"{name!r} is none of the graph's {len(known)} variables; near names: {', '.join(near)}")
+            hint = f"; near names: {', '.join(near)}" if near else ""
+            raise GraphError(f"{name!r} is none of the graph's {len(known)} variables{hint}")
     allowed = settings.only or known
     return [node for node in variables if node.name in allowed and node.name not in settings.never]
 

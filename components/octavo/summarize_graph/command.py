@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command("summarize-graph")
-@click.option("--in-graph", required=True, type=click.Path(path_type=Path), help="Graph, checkpoint folder or model.")
-@click.option("--print-structure", cls=Bool, default=False, help="Print every node too.")
 @click.option(
-    "--input-binary", cls=Bool, default=None, show_default=False, help="Accepted; binary or text is found out."
+    "-g", "--in-graph", required=True, type=click.Path(path_type=Path), help="Graph, checkpoint folder or model."
 )
+@click.option("--print-structure", cls=Bool, default=False, help="Print every node too.")
+@click.option("-b", "--input-binary", cls=Bool, default=False, help="Accepted; binary or text is found out.")
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--inputs", type=COMMA_LIST, default="", help="Names of the inputs; found when left out.")
 @click.option("--outputs", type=COMMA_LIST, default="", help="Names of the outputs; found when left out.")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(
     in_graph: Path,
     print_structure: bool,
-    input_binary: bool | None,
+    input_binary: bool,
     shape: str,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
