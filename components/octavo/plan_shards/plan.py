@@ -6,7 +6,10 @@ from octavo.data.dataset import open_dataset
 from octavo.data.shard import Shard
 from octavo.errors import SpecError
 
-__all__ = ["Shard", "plan_shards", "split"]
+__all__ = ["MOST_SHARDS", "Shard", "plan_shards", "split"]
+
+MOST_SHARDS = 100
+"""Kubeflow hands the list of the shards' logs to the merging pod as one argument, which holds some 190 of them."""
 
 
 def plan_shards(dataset_uri: str, *, shards: int, batch_size: int, limit: int = 0) -> list[Shard]:
@@ -19,12 +22,14 @@ def plan_shards(dataset_uri: str, *, shards: int, batch_size: int, limit: int = 
         limit: use the first examples only; 0 for all.
 
     Raises:
-        SpecError: when a number is too small.
+        SpecError: when a number is too small, or there are too many shards.
         DataError: when the data set has no images.
     """
     for name, value, least in (("shards", shards, 1), ("batch_size", batch_size, 1), ("limit", limit, 0)):
         if value < least:
             raise SpecError(f"{name} is {value}; wanted {least} or more")
+    if shards > MOST_SHARDS:
+        raise SpecError(f"shards is {shards}; wanted {MOST_SHARDS} or fewer")
     examples = len(open_dataset(dataset_uri))
     return split(min(examples, limit) if limit else examples, shards=shards, batch_size=batch_size)
 
