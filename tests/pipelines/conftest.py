@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 import yaml
 
-FOLDER = Path(__file__).parents[2] / "pipelines" / "quantize_int8"
+from octavo.cli import main
+from quickstart import PIPELINE, QUICKSTART
 
 
 @pytest.fixture(scope="session")
 def pipeline_folder() -> Path:
     """pipelines/quantize_int8."""
-    return FOLDER
+    return PIPELINE
 
 
 @pytest.fixture(scope="session")
 def definition() -> ModuleType:
     """pipeline.py as a module."""
-    spec = importlib.util.spec_from_file_location("quantize_int8_definition", FOLDER / "pipeline.py")
+    spec = importlib.util.spec_from_file_location("quantize_int8_definition", PIPELINE / "pipeline.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -33,5 +34,15 @@ def definition() -> ModuleType:
 @pytest.fixture(scope="session")
 def documents() -> tuple[dict[str, Any], dict[str, Any]]:
     """pipeline.yaml: the pipeline and what concerns Kubernetes."""
-    pipeline, platform = yaml.safe_load_all((FOLDER / "pipeline.yaml").read_text())
+    pipeline, platform = yaml.safe_load_all((PIPELINE / "pipeline.yaml").read_text())
     return pipeline, platform
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `octavo quantize` publishes of the quick start, in one process and one shard."""
+    target = tmp_path_factory.mktemp("published")
+    with pytest.raises(SystemExit) as end:
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target)])
+    assert end.value.code == 0
+    return target

@@ -1,0 +1,220 @@
+"""From a trained model to a verified INT8 graph: the pipeline's steps, one after the other, in this process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo import flow
+from octavo.files import write_json
+
+if TYPE_CHECKING:
+    from octavo.ends import Ends
+    from octavo.recipe import Recipe
+    from octavo.report.result import Result
+
+Step = Callable[[str], AbstractContextManager[Any]]
+"""Entered with a step's name when it begins, left when it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to quantize, and how.
+
+    Args:
+        model: URI or path of the model.
+        calibration: URI or path of the examples that the ranges are taken from.
+        validation: URI or path of the labelled examples that accuracy is measured on; None to measure none.
+        preprocessing: a preset's name, or a preprocessing document.
+        recipe: what becomes INT8, and how.
+        inputs: the model's inputs; found where empty.
+        outputs: the model's outputs; found where empty.
+        batch_size: examples a batch.
+        shards: parts that the calibration data are split into; the result does not depend on it.
+        limit: examples that calibration reads at most; 0 for all.
+        tolerance: points of top-1 that the INT8 graph may lose.
+    """
+
+    model: str
+    calibration: str
+    validation: str | None
+    preprocessing: str
+    recipe: Recipe
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    batch_size: int = flow.BATCH_SIZE
+    shards: int = 1
+    limit: int = flow.CALIBRATION_LIMIT
+    tolerance: float = flow.TOLERANCE
+
+
+class Files:
+    """The files that the steps hand on, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = folder / "model"
+        self.summary = folder / "model_summary.json"
+        self.frozen = folder / "frozen.pb"
+        self.fp32 = folder / "fp32.pb"
+        self.dynamic = folder / "dynamic.pb"
+        self.decisions = folder / "decisions.json"
+        self.logged = folder / "logged.pb"
+        self.log = folder / "min_max_log.txt"
+        self.ranged = folder / "ranged.pb"
+        self.int8 = folder / "int8.pb"
+        self.fp32_evaluation = folder / "fp32_evaluation.json"
+        self.int8_evaluation = folder / "int8_evaluation.json"
+        self.benchmark = folder / "benchmark.json"
+        self.result = folder / "summary.json"
+        self.page = folder / "report.html"
+        self.folder = folder
+
+
+def quantize_model(job: Job, target: str, step: Step = nullcontext) -> Result:
+    """Run all steps and publish int8.pb, summary.json and report.html.
+
+    Args:
+        job: what to quantize, and how.
+        target: the folder to publish to, a path or URI.
+        step: told of each step.
+
+    Raises:
+        OctavoError: when a step cannot do its work, or the INT8 graph loses more than the tolerance; nothing
+            is published then.
+    """
+    from octavo.data.preprocessing import preprocessing
+
+    preprocessing(job.preprocessing)  # a misspelt preset is told now, not after a minute's work
+    with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
+        files = Files(Path(folder))
+        ends = _optimize(job, files, step)
+        _calibrate(job, files, ends, step)
+        _lower(job, files, ends, step)
+        _measure(job, files, ends, step)
+        return _publish(job, files, target, step)
+
+
+def _optimize(job: Job, files: Files, step: Step) -> Ends:
+    """The model as an optimized FP32 graph; its inputs and outputs."""
+    from octavo.ends import read_ends
+    from octavo.fetch_model.fetch import fetch_model
+    from octavo.freeze_graph.freeze import freeze_model
+    from octavo.summarize_graph.summarize import summarize_model
+
+    with step("Fetch model"):
+        fetch_model(job.model, files.model)
+    with step("Summarize"):
+        found = summarize_model(files.model, job.inputs, job.outputs)
+        write_json(files.summary, found.document())
+    ends = read_ends(files.summary)
+    with step("Freeze"):
+        freeze_model(files.model, files.frozen, input_names=ends.inputs, output_names=ends.outputs)
+    with step("Optimize"):
+        _transform(files.frozen, files.fp32, flow.OPTIMIZE, ends)
+    return ends
+
+
+def _calibrate(job: Job, files: Files, ends: Ends, step: Step) -> None:
+    """The dynamic-range graph, and the log of its ranges."""
+    from octavo.calibrate.calibrate import calibrate_file
+    from octavo.merge_min_max_logs.merge import merge_logs
+    from octavo.plan_shards.plan import plan_shards
+    from octavo.quantize_graph.quantize import quantize_file
+
+    with step("Quantize"):
+        quantize_file(
+            files.fp32,
+            files.dynamic,
+            files.decisions,
+            recipe=job.recipe,
+            inputs=ends.inputs,
+            outputs=ends.outputs,
+        )
+    with step("Insert logging"):
+        _transform(files.dynamic, files.logged, flow.INSERT_LOGGING, ends)
+    with step("Plan shards"):
+        shards = plan_shards(job.calibration, shards=job.shards, batch_size=job.batch_size, limit=job.limit)
+    logs = [files.folder / f"min_max_log.{shard.index}.txt" for shard in shards]
+    with step("Calibrate"):
+        for shard, log in zip(shards, logs, strict=True):
+            calibrate_file(
+                files.logged,
+                log,
+                dataset_uri=job.calibration,
+                shard=shard,
+                preprocessing=job.preprocessing,
+                batch_size=job.batch_size,
+                inputs=ends.inputs,
+            )
+    with step("Merge logs"):
+        merge_logs(logs, files.log)
+
+
+def _lower(job: Job, files: Files, ends: Ends, step: Step) -> None:
+    """The INT8 graph: ranges frozen, ops fused."""
+    with step("Freeze ranges"):
+        _transform(files.dynamic, files.ranged, flow.freeze_ranges(files.log, job.recipe), ends)
+    with step("Fuse"):
+        _transform(files.ranged, files.int8, flow.fuse(job.recipe), ends)
+
+
+def _measure(job: Job, files: Files, ends: Ends, step: Step) -> None:
+    """Accuracy, where there are validation data, and speed of both graphs."""
+    from octavo.benchmark.benchmark import benchmark_graphs
+
+    if job.validation is not None:
+        with step("Evaluate FP32"):
+            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, ends)
+        with step("Evaluate INT8"):
+            _evaluate(files.int8, files.int8_evaluation, job.validation, job, ends)
+    with step("Benchmark"):
+        result = benchmark_graphs(files.fp32, files.int8, inputs=ends.inputs, outputs=ends.outputs)
+        write_json(files.benchmark, result.model_dump(mode="json"))
+
+
+def _publish(job: Job, files: Files, target: str, step: Step) -> Result:
+    from octavo.publish_model.publish import publish_model
+    from octavo.report.report import write_report
+
+    measured = job.validation is not None
+    with step("Report"):
+        result = write_report(
+            summary=files.summary,
+            decisions=files.decisions,
+            fp32_evaluation=files.fp32_evaluation if measured else None,
+            int8_evaluation=files.int8_evaluation if measured else None,
+            benchmark=files.benchmark,
+            fp32_graph=files.fp32,
+            int8_graph=files.int8,
+            model=files.model,
+            tolerance=job.tolerance,
+            html=files.page,
+            summary_json=files.result,
+        )
+    with step("Publish"):
+        publish_model(files.int8, files.result, files.page, target, tolerance=job.tolerance)
+    return result
+
+
+def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, ends: Ends) -> None:
+    from octavo.evaluate.evaluate import evaluate_file
+
+    result = evaluate_file(
+        graph,
+        dataset_uri=dataset,
+        preprocessing=job.preprocessing,
+        batch_size=job.batch_size,
+        inputs=ends.inputs,
+        outputs=ends.outputs,
+    )
+    write_json(evaluation, result.model_dump(mode="json"))
+
+
+def _transform(graph: Path, transformed: Path, transforms: str, ends: Ends) -> None:
+    from octavo.transform_graph.transform import transform_file
+
+    transform_file(graph, transformed, transforms, inputs=ends.inputs, outputs=ends.outputs)

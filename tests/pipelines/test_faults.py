@@ -1,0 +1,134 @@
+"""What a user can get wrong in the whole chain: one sentence, exit status 2, nothing at the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from octavo.cli import main
+from octavo.graph import save_graph
+from octavo.graph.text import parse_graph
+from octavo.storage import upload
+from quickstart import QUICKSTART
+from servers import StorageServer
+
+GRAPH = parse_graph("input = Placeholder() dtype=float32 shape=<?,28,28,1>\npredict = Relu(input) T=float32")
+
+
+@contextmanager
+def refused(target: Path, capsys: pytest.CaptureFixture[str], *words: str) -> Iterator[None]:
+    """The block ends with status 2 and one last sentence that holds the words; the target is not there."""
+    with pytest.raises(SystemExit) as end:
+        yield
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 2
+    assert last.startswith("octavo: error: ")
+    assert [word for word in words if word not in last] == []
+    assert not target.exists()
+
+
+def test_a_wrong_output_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "target"
+    with refused(target, capsys, "'predicts'", "predict"):
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, outputs="predicts")])
+
+
+def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, missing = tmp_path / "target", tmp_path / "model.pb"
+    with refused(target, capsys, str(missing)):
+        main(["quantize", str(missing), *QUICKSTART.flags(output=target)])
+
+
+def test_a_truncated_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, broken = tmp_path / "target", tmp_path / "truncated.pb"
+    save_graph(GRAPH, broken)
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    with refused(target, capsys, "truncated.pb", "truncated"):
+        main(["quantize", str(broken), *QUICKSTART.flags(output=target)])
+
+
+def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, empty = tmp_path / "target", tmp_path / "empty.npz"
+    np.savez(empty, x=np.zeros((0, 28, 28, 1), np.uint8), y=np.zeros(0, np.int64))
+    with refused(target, capsys, str(empty)):
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=empty)])
+
+
+def test_an_accuracy_outside_the_tolerance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, black = tmp_path / "target", tmp_path / "black.npz"
+    np.savez(black, x=np.zeros((8, 28, 28, 1), np.uint8), y=np.zeros(8, np.int64))
+    with refused(target, capsys, "points of top-1"):
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=black)])
+
+
+@pytest.mark.parametrize("flag", ["--tolerance=-1", "--shards=0", "--batch-size=0", "--limit=-1"])
+def test_a_number_out_of_its_range_is_refused_before_the_work_begins(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["quantize", str(tmp_path), *QUICKSTART.flags(output=tmp_path / "target"), flag])
+    assert end.value.code == 2
+    assert flag.split("=", maxsplit=1)[0] in capsys.readouterr().err
+
+
+def test_an_unknown_preset_is_refused_before_the_work_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "target"
+    with refused(target, capsys, "'imagenet'"):
+        main(["quantize", str(tmp_path), *QUICKSTART.flags(output=target, preprocessing="imagenet")])
+
+
+def test_a_log_of_another_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, graph, log = (tmp_path / name for name in ("out.pb", "in.pb", "log.txt"))
+    save_graph(GRAPH, graph)
+    log.write_text(";elsewhere_eightbit_requant_range__print__;__requant_min_max:[0][6]\n")
+    with refused(target, capsys, "elsewhere_eightbit_requant_range"):
+        main(
+            [
+                "transform_graph",
+                f"--in_graph={graph}",
+                f"--out_graph={target}",
+                "--outputs=predict",
+                f'--transforms=freeze_requantization_ranges(min_max_log_file="{log}")',
+            ]
+        )
+
+
+@pytest.mark.servers
+def test_a_missing_object(
+    s3_server: StorageServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3_server.use(monkeypatch)
+    target, missing = tmp_path / "target", s3_server.uri("nothing/model.pb")
+    with refused(target, capsys, missing):
+        main(["quantize", missing, *QUICKSTART.flags(output=target)])
+
+
+@pytest.mark.servers
+def test_a_bad_key(
+    s3_server: StorageServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3_server.use(monkeypatch)
+    upload(QUICKSTART.calibration, s3_server.uri("calibration.npz"))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    target = tmp_path / "target"
+    with refused(target, capsys, "AWS_SECRET_ACCESS_KEY"):
+        main(
+            [
+                "quantize",
+                str(QUICKSTART.model),
+                *QUICKSTART.flags(output=target, calibration=s3_server.uri("calibration.npz")),
+            ]
+        )
