@@ -1,0 +1,109 @@
+"""Run a compiled pipeline on this machine: each task a process of this Python, no cluster, no container."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import logging
+import re
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from octavo.errors import OctavoError
+from octavo.progress import StepLines
+
+STARTED = re.compile(r"Executing task '(?P<task>.+)'")
+FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
+COLOURS = re.compile(r"\x1b\[\d+m")
+SENTENCE = re.compile(r"^\s*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+
+
+def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, log: Path, lines: StepLines) -> None:
+    """Run a compiled pipeline file.
+
+    Args:
+        compiled: the pipeline's YAML.
+        arguments: the pipeline's parameters.
+        root: the folder for the tasks' artifacts.
+        log: the file for everything that kfp and the tasks print.
+        lines: shows each task as it begins and ends.
+
+    Raises:
+        OctavoError: when a task fails; the message is the task's own sentence where it left one.
+    """
+    from kfp import components, local
+
+    pipeline = components.load_component_from_file(str(compiled))
+    watch = TaskWatch(display_names(pipeline.pipeline_spec), lines)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8", buffering=1) as file, _kfp_in_check(watch, file):
+        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
+        try:
+            with contextlib.redirect_stdout(file):
+                pipeline(**arguments)
+        except RuntimeError as fault:
+            raise OctavoError(_why(watch.failed, log)) from fault
+
+
+def display_names(spec: Any) -> dict[str, str]:
+    """Component name, as kfp.local prints it, -> the display name of its task."""
+    dags = [spec.root.dag, *(component.dag for component in spec.components.values())]
+    tasks = [task for dag in dags for task in dag.tasks.values()]
+    return {task.component_ref.name.removeprefix("comp-"): task.task_info.name for task in tasks}
+
+
+class TaskWatch(logging.Filter):
+    """Sees what kfp.local logs, in the thread that runs the task, and shows each task's beginning and end."""
+
+    def __init__(self, names: Mapping[str, str], lines: StepLines) -> None:
+        super().__init__()
+        self.failed = ""
+        self._names = names
+        self._lines = lines
+        self._started: dict[int, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through."""
+        message = COLOURS.sub("", record.getMessage())
+        if found := STARTED.match(message):
+            self._started[threading.get_ident()] = time.monotonic()
+            self._lines.began(self._name(found))
+        elif found := FINISHED.match(message):
+            seconds = time.monotonic() - self._started.pop(threading.get_ident())
+            well = found["status"] == "SUCCESS"
+            self.failed = self.failed if well else self._name(found)
+            self._lines.ended(self._name(found), seconds, well=well)
+        return True
+
+    def _name(self, found: re.Match[str]) -> str:
+        return self._names.get(found["task"], found["task"])
+
+
+@contextlib.contextmanager
+def _kfp_in_check(watch: TaskWatch, log: TextIO) -> Iterator[None]:
+    """Watch the root logger; put back what kfp.local's parallel tasks leave changed: print, level, handlers."""
+    root, printer = logging.getLogger(), builtins.print
+    level, handlers = root.level, root.handlers[:]
+    root.setLevel(logging.INFO)
+    root.handlers[:] = [logging.StreamHandler(log)]
+    root.addFilter(watch)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"kfp\.")  # settings that only a cluster heeds
+        try:
+            yield
+        finally:
+            root.removeFilter(watch)
+            root.setLevel(level)
+            root.handlers[:] = handlers
+            builtins.print = printer
+
+
+def _why(task: str, log: Path) -> str:
+    """The last exception's sentence in the log."""
+    sentences = SENTENCE.findall(log.read_text(encoding="utf-8"))
+    reason = sentences[-1] if sentences else "it left no message"
+    return f"the task {task!r} failed: {reason} (everything it printed: {log})"

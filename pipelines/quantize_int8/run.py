@@ -1,0 +1,59 @@
+"""Run pipeline.yaml on this machine, each task a process: the quick start, or any model and data."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from octavo import flow
+from octavo.errors import OctavoError
+from octavo.local import run_compiled
+from octavo.progress import StepLines
+from octavo.report.result import Result
+from octavo.storage import join, read_bytes
+
+HERE = Path(__file__).resolve().parent
+COMPILED = HERE / "pipeline.yaml"
+QUICKSTART = HERE / "quickstart"
+OUTPUTS = HERE.parents[1] / "local_outputs"
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--model", "model_uri", default=str(QUICKSTART / "model"), help="Path or URI of the model.")
+@click.option("--calibration", "calibration_uri", default=str(QUICKSTART / "calibration.npz"), help="Examples.")
+@click.option("--validation", "validation_uri", default=str(QUICKSTART / "validation.npz"), help="Labelled examples.")
+@click.option("--target", "target_uri", default=str(OUTPUTS / "quickstart"), help="Folder to publish to.")
+@click.option("--preprocessing", default="unit", help="A preset's name, or a document.")
+@click.option("--inputs", "input_names", default="", help="Names of the inputs; found when left out.")
+@click.option("--outputs", "output_names", default="", help="Names of the outputs; found when left out.")
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Recipe file.")
+@click.option("--shards", default=flow.SHARDS, help="Calibration tasks.")
+@click.option("--batch-size", default=flow.BATCH_SIZE, help="Examples a batch.")
+@click.option("--limit", "calibration_limit", default=flow.CALIBRATION_LIMIT, help="Calibration examples; 0 for all.")
+@click.option("--tolerance", default=flow.TOLERANCE, help="Points of top-1 that INT8 may lose.")
+@click.option(
+    "--work", type=click.Path(path_type=Path), default=OUTPUTS / "runs", help="Folder for artifacts and logs."
+)
+def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object) -> None:
+    """Run the compiled pipeline on this machine and print what came out."""
+    start = time.monotonic()
+    console = Console(file=sys.stdout)  # kfp.local puts another stdout in its place
+    log = work / "pipeline.log"
+    parameters |= {"recipe": recipe.read_text() if recipe else "", "target_uri": target_uri}
+    try:
+        with StepLines(console) as lines:
+            run_compiled(COMPILED, parameters, root=work, log=log, lines=lines)
+    except OctavoError as fault:
+        click.echo(f"octavo: error: {fault}", err=True)
+        sys.exit(2)
+    report = join(target_uri, "report.html")
+    console.print(Result.model_validate_json(read_bytes(join(target_uri, "summary.json"))).table())
+    console.print(f"{time.monotonic() - start:.0f} s; report: {report}; everything printed: {log}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The compiled pipeline on the quick start's model, and the same chain in one process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from octavo.merge_min_max_logs.merge import merge_logs
+from quickstart import run_pipeline
+
+PUBLISHED = {"int8.pb", "summary.json", "report.html"}
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """run.py as `make run` calls it, but for where it writes: 4 shards."""
+    done = run_pipeline("--target", str(folder / "target"), "--work", str(folder / "work"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def artifacts(run: subprocess.CompletedProcess[str], folder: Path) -> Path:
+    """The folder that the run's tasks left their artifacts in."""
+    assert run.returncode == 0
+    (only,) = (folder / "work").glob("quantize-int8-*")
+    return only
+
+
+def test_the_pipeline_publishes_an_int8_model_as_accurate_as_the_fp32_one(
+    run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert run.returncode == 0
+    assert {path.name for path in (folder / "target").iterdir()} == PUBLISHED
+    figures = json.loads((folder / "target" / "summary.json").read_text())
+    assert figures["accepted"]
+    assert figures["top1"]["images"] == 1000
+    assert abs(figures["top1"]["difference"]) <= 0.5
+    assert figures["bytes"]["int8"] < 0.5 * figures["bytes"]["fp32"]
+
+
+def test_the_pipeline_runs_four_calibration_tasks(artifacts: Path) -> None:
+    assert len(list(artifacts.glob("for-loop-1-iteration-*/calibrate/log"))) == 4
+
+
+def test_it_ends_in_the_table_and_the_path_of_the_report(run: subprocess.CompletedProcess[str], folder: Path) -> None:
+    for row in ("top-1", "file size", "images/s, batch 1", "images/s, batch 32", "stayed FP32"):
+        assert row in run.stdout
+    assert f"report: {folder / 'target' / 'report.html'}" in run.stdout
+
+
+def test_a_line_shows_each_finished_task(run: subprocess.CompletedProcess[str]) -> None:
+    finished = [line for line in run.stdout.splitlines() if line.startswith("ok ")]
+
+    assert len([line for line in finished if "Calibrate" in line]) == 4
+    assert len(finished) == 19
+
+
+def test_four_shards_one_shard_and_one_process_give_the_same_bytes(
+    run: subprocess.CompletedProcess[str], folder: Path, published: Path
+) -> None:
+    assert run.returncode == 0
+    assert (folder / "target" / "int8.pb").read_bytes() == (published / "int8.pb").read_bytes()
+
+
+def test_the_order_of_the_logs_does_not_matter(artifacts: Path, tmp_path: Path) -> None:
+    logs = sorted(artifacts.glob("for-loop-1-iteration-*/calibrate/log"))
+    merged = (artifacts / "merge-min-max-logs" / "merged").read_bytes()
+
+    for number, order in enumerate(permutations(logs)):
+        merge_logs(order, tmp_path / f"{number}.txt")
+        assert (tmp_path / f"{number}.txt").read_bytes() == merged
+
+
+def test_one_process_publishes_the_same_three_files(published: Path) -> None:
+    assert {path.name for path in published.iterdir()} == PUBLISHED
+
+
+def test_a_failing_task_ends_the_run_with_its_own_sentence(tmp_path: Path) -> None:
+    missing = tmp_path / "nothing.pb"
+    done = run_pipeline("--model", str(missing), "--target", str(tmp_path / "target"), "--work", str(tmp_path / "work"))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("octavo: error: the task 'Fetch model' failed: ")
+    assert str(missing) in done.stderr
+    assert not (tmp_path / "target").exists()
