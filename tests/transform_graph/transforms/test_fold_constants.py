@@ -106,6 +106,29 @@ def test_a_value_whose_size_only_the_run_tells_is_measured_then() -> None:
     assert fold_constants(graph, max_constant_size_in_bytes=15) == graph
 
 
+def test_a_value_that_broadcasting_makes_large_is_never_made() -> None:
+    graph = example("x = Placeholder()\ns = Mul(a, b)\ny = Add(x, s)", consts={"a": random(4, 1), "b": random(1, 4)})
+    assert fold_constants(graph, max_constant_size_in_bytes=63).nodes["s"].op == "Mul"
+    assert fold_constants(graph, max_constant_size_in_bytes=64).nodes["s"].op == "Const"
+
+
+@pytest.mark.parametrize("op", ["Rsqrt", "Sqrt", "Square", "Neg", "Identity"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_arithmetic_gives_what_tensorflow_gives(op: str, dtype: str) -> None:
+    """Within 2 units in the last place: TensorFlow's Rsqrt is not exactly rounded."""
+    graph = example(f"a = Const() value={dtype}<3>[0.3, 2, 70]\ny = {op}(a) T={dtype}", outputs=("y",))
+    [expected] = values(graph, {})
+    found = const_value(fold_constants(graph).nodes["y"])
+    assert found.dtype == expected.dtype
+    epsilon = {"float16": 2**-10, "bfloat16": 2**-7, "float32": 2**-23, "float64": 2**-52}[dtype]
+    np.testing.assert_allclose(found.astype(float), expected.astype(float), rtol=2 * epsilon)
+
+
+def test_arithmetic_behind_another_op_is_folded_with_it() -> None:
+    text = "x = Placeholder()\na = Const() value=float32<2>[0.5, 1]\ne = Exp(a)\nn = Neg(e)\ny = Mul(x, n)"
+    assert names(fold_constants(example(text))) == ["x", "n", "y"]
+
+
 def test_a_large_value_is_never_made() -> None:
     graph = example("""
         x = Placeholder()

@@ -165,7 +165,7 @@ def _with_values(graph: Graph, constants: Mapping[str, frozenset[str]], values: 
         for tensor, value in tensors.items():
             port = output_index(tensor)
             label = space.fresh_name(f"{name}/output_{port}") if port else name
-            consts.append(replace(const_node(label, value), inputs=edges))
+            consts.append(replace(const_node(label, value), inputs=edges, device=graph.nodes[name].device))
             renames |= {tensor: label} if port else {}
         space.apply(Edit(frozenset({name}), tuple(consts), renames))
     return space.graph()
