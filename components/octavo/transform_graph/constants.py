@@ -92,5 +92,6 @@ def _size(node: Node, operands: Sequence[Array]) -> int:
     """The bytes of an op's result, at most."""
     if node.op not in GROWING:
         return operands[0].nbytes
-    shapes = zip_longest(*(each.shape[::-1] for each in operands), fillvalue=1)
-    return math.prod(max(sizes) for sizes in shapes) * int(operands[0].itemsize)
+    sizes = zip_longest(*(each.shape[::-1] for each in operands), fillvalue=1)
+    elements = math.prod(int(max(pair)) for pair in sizes)
+    return elements * operands[0].itemsize
