@@ -10,6 +10,7 @@ from octavo.graph import Graph, from_def
 from octavo.runtime.tensorflow import import_tensorflow
 
 INPUT_RANGE = "conv1_eightbit_requant_range_image"
+CORRECTION = "eightbit_bias_correction/conv1"
 NODES = (INPUT_RANGE, "conv1_eightbit_requant_range", "conv2_eightbit_requant_range")
 
 
@@ -60,12 +61,26 @@ def rounded(tf: Any, tensor: Any, low: Any, high: Any, name: str) -> Any:
     )
 
 
+def corrected(tf: Any, tensor: Any) -> Any:
+    """Add a correction for each channel, and its Print, as behind a conv whose weights were rounded."""
+    correction = tf.reduce_mean(tensor, axis=[0, 1, 2], name=CORRECTION)
+    message = f";{CORRECTION}__print__;__bias_correction:"
+    return tensor + tf.raw_ops.Print(input=correction, data=[correction], message=message, summarize=-1)
+
+
 def logged_graph(
-    *, pairs: bool = True, batch: int | None = None, channels: int = 3, size: int | None = 6, seed: int = 0
+    *,
+    corrections: bool = False,
+    pairs: bool = True,
+    batch: int | None = None,
+    channels: int = 3,
+    size: int | None = 6,
+    seed: int = 0,
 ) -> Graph:
     """Two convs, quantized weights, and a printed range for the input and for each conv's output.
 
     Args:
+        corrections: add a printed bias correction behind the first conv.
         pairs: round the activations, as a dynamic-range graph does.
         batch: the batch that the placeholder fixes, or None.
         channels: of the image.
@@ -92,6 +107,7 @@ def logged_graph(
                 name=f"{name}_weights",
             )
             x = tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), tf.constant(rng.normal(size=width), tf.float32))
+            x = corrected(tf, x) if corrections and name == "conv1" else x
             x = tf.nn.relu(x) if name == "conv1" else x
             low, high = measured(tf, x, name)
             lows.append(low)

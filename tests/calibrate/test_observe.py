@@ -102,6 +102,14 @@ def test_weights_stay_quantized() -> None:
     assert not {"QuantizeV2", "RequantizationRange", "Print"} & set(ops(graph))
 
 
+def test_a_printed_bias_correction_is_an_output_behind_the_ranges() -> None:
+    text = 'm = Mean(y, axis)\nn = Print(m, m) message=";m__print__;__bias_correction:"\nz = AddV2(y, n)'
+    observed = observe(parse_graph(MEASURED + text))
+    assert observed.corrections == ("m",)
+    assert observed.graph.outputs == ("r/observed_min", "high", "m")
+    assert observed.graph.nodes["m"].inputs == ("x", "axis")
+
+
 def test_a_quantized_constant_stays_as_it_is() -> None:
     text = MEASURED.replace("x = Placeholder() dtype=float32", "x = Const() value=float32<3>[1]")
     text += 'm = Print(y, y, y) message=";m__print__;__requant_min_max:"'

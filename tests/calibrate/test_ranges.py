@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from images import write_arrays
-from logged import INPUT_RANGE, NODES, logged_graph
-from octavo.calibrate.ranges import in_order, shard_records
+from logged import CORRECTION, INPUT_RANGE, NODES, logged_graph
+from octavo.calibrate.observe import Observed
+from octavo.calibrate.ranges import _records, in_order, shard_records
+from octavo.data.batches import Batch
 from octavo.data.dataset import Dataset, open_dataset
 from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
@@ -62,6 +64,16 @@ def test_shards_of_whole_batches_make_the_same_records(graph: Graph, dataset: Da
     assert parts == lines(graph, dataset)
 
 
+def test_bias_corrections_have_a_record_for_each_batch_behind_the_ranges(dataset: Dataset) -> None:
+    corrected = logged_graph(corrections=True)
+    found = log(corrected, dataset)
+    assert {node: [len(vector) for vector in vectors] for node, vectors in found.corrections.items()} == {
+        CORRECTION: [4, 4, 4]
+    }
+    assert CORRECTION in lines(corrected, dataset)[len(NODES)]
+    assert len(found) == 3 * (len(NODES) + 1)
+
+
 def test_a_graph_with_a_batch_of_one_has_a_record_for_each_image(dataset: Dataset) -> None:
     found = log(logged_graph(batch=1), dataset)
     assert {len(pairs) for pairs in found.records.values()} == {IMAGES}
@@ -91,8 +103,15 @@ def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, 
     x = np.zeros((6, 6, 6, 3), np.float32)
     x[5, 0, 0, 0] = value
     broken = open_dataset(write_arrays(tmp_path / "d.npz", x=x))
-    with pytest.raises(CalibrationError, match=rf"'{INPUT_RANGE}' is \[.*in the batch of the examples 4 to 5"):
+    with pytest.raises(CalibrationError, match=rf"'{INPUT_RANGE}' gives NaN or infinity in .* examples 4 to 5;"):
         lines(graph, broken, 0, 6)
+
+
+def test_a_bias_correction_that_is_not_finite_names_its_node() -> None:
+    batch = Batch(np.zeros((2, 1, 1, 1), np.float32), None, 4)
+    observed = Observed(Graph({}), (), (CORRECTION,))
+    with pytest.raises(CalibrationError, match=rf"'{CORRECTION}' gives NaN or infinity in .* examples 4 to 5;"):
+        list(_records(observed, [np.array([1, np.nan], np.float32)], batch))
 
 
 def test_results_come_in_the_items_order_even_when_the_first_takes_longest() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
-
-import numpy as np
+from typing import Any, TypeVar
 
 from octavo.calibrate.observe import Observed, observe
 from octavo.data.batches import Batch, batches
@@ -38,7 +37,7 @@ def shard_records(
     batch_size: int,
     inputs: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Run the shard's batches and give one line for every range of every batch, in order.
+    """Run the shard's batches and give one line for every range, and bias correction, of every batch, in order.
 
     Args:
         graph: the logged graph.
@@ -49,7 +48,7 @@ def shard_records(
         inputs: the image input's name; found where left out.
 
     Raises:
-        CalibrationError: when the graph prints no range, or a range is NaN or infinite.
+        CalibrationError: when the graph prints no range, or one of its numbers is NaN or infinite.
         DataError: when the shard lies outside the data set, or an image cannot be used.
         GraphError: when the graph does not take images, or fails to run.
     """
@@ -91,13 +90,19 @@ def _workers() -> int:
 
 
 def _records(observed: Observed, values: Sequence[Array], batch: Batch) -> Iterator[str]:
-    ends = values[: 2 * len(observed.nodes)]
-    for node, low, high in zip(observed.nodes, ends[::2], ends[1::2], strict=True):
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise CalibrationError(
-                f"the range of {node!r} is [{low}, {high}] in the batch of the examples {batch.start} to "
-                f"{batch.start + len(batch) - 1}; wanted finite numbers: check the model and the preprocessing"
-            )
-        yield format_record(node, float(low), float(high)) + "\n"
-    for node, vector in zip(observed.corrections, values[2 * len(observed.nodes) :], strict=True):
-        yield format_correction(node, map(float, vector)) + "\n"
+    ends, vectors = values[: 2 * len(observed.nodes)], values[2 * len(observed.nodes) :]
+    for node, *pair in zip(observed.nodes, ends[::2], ends[1::2], strict=True):
+        low, high = _finite(node, pair, batch)
+        yield format_record(node, low, high) + "\n"
+    for node, vector in zip(observed.corrections, vectors, strict=True):
+        yield format_correction(node, _finite(node, vector, batch)) + "\n"
+
+
+def _finite(node: str, values: Iterable[Any], batch: Batch) -> list[float]:
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        raise CalibrationError(
+            f"{node!r} gives NaN or infinity in the batch of the examples {batch.start} to "
+            f"{batch.start + len(batch) - 1}; wanted finite numbers: check the model and the preprocessing"
+        )
+    return numbers
