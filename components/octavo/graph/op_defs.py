@@ -38,6 +38,15 @@ def attr_value(node: Node, name: str) -> Any:
     return declared.default_value if declared and declared.HasField("default_value") else None
 
 
+def with_default_attrs(node: Node) -> Node:
+    """The node with every attribute that its definition has a default for and it leaves out."""
+    definition = op_def(node.op)
+    if definition is None:
+        return node
+    missing = {a.name: a.default_value for a in definition.attr if a.HasField("default_value")}
+    return node if missing.keys() <= node.attrs.keys() else node.with_attrs(**{**missing, **node.attrs})
+
+
 def output_dtypes(node: Node) -> tuple[str, ...]:
     """The dtypes of a node's outputs, in order: ("float32",).
 

@@ -21,6 +21,7 @@ import numpy as np
 from octavo.graph.attrs import dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
+from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
@@ -32,6 +33,7 @@ from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
 
 POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
+_READ = CONVS | MATMULS | POOLS | {"QuantizeV2", "Dequantize"}
 
 
 @dataclass
@@ -56,7 +58,8 @@ def lower(graph: Graph, *, target: Target = "fused") -> Lowering:
     Raises:
         GraphError: when a frozen range is NaN, infinite or upside down.
     """
-    return _Lowerer(drop_observers(without_unfrozen_corrections(graph)), target).run()
+    graph = drop_observers(without_unfrozen_corrections(graph))
+    return _Lowerer(replace(graph, nodes={n.name: _explicit(n) for n in graph.nodes.values()}), target).run()
 
 
 def drop_observers(graph: Graph) -> Graph:
@@ -74,6 +77,11 @@ def drop_observers(graph: Graph) -> Graph:
             if readers[source] == 0 and "_eightbit_" in source:
                 dead.append(source)
     return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
+
+
+def _explicit(node: Node) -> Node:
+    """The node with the attributes written out that many tools leave away when they have their default values."""
+    return with_default_attrs(node) if node.op in _READ else node
 
 
 def _unmergeable(node: Node) -> Node:

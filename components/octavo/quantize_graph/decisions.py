@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from octavo import __version__
+from octavo.graph.graph import Graph
+from octavo.int8.chain import ANCHORS
 from octavo.recipe import Recipe
 
 Verdict = Literal["INT8", "FP32"]
@@ -38,6 +40,24 @@ class Decision:
         """The verdict as one line of text."""
         why = self.rule if self.verdict == "INT8" else f"{self.kind}: {self.reason}"
         return f"{self.verdict}  {self.name}  ({self.op})  {why}"
+
+
+def in_functions(graph: Graph) -> list[Decision]:
+    """The verdicts on ops inside the function library: bodies of loops, conditionals and calls run as they are."""
+    functions = () if graph.library is None else graph.library.function
+    return [
+        Decision(
+            f"{function.signature.name}/{node.name}",
+            node.op,
+            "FP32",
+            kind="missed",
+            reason=f"it is inside the function {function.signature.name!r}; only the main graph is quantized",
+            at=function.signature.name,
+        )
+        for function in functions
+        for node in function.node_def
+        if node.op in ANCHORS
+    ]
 
 
 def document(decisions: list[Decision], recipe: Recipe) -> dict[str, Any]:

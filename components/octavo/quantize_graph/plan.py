@@ -19,7 +19,7 @@ from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault
-from octavo.quantize_graph.decisions import Decision, Kind
+from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.exclusions import Exclusions
 from octavo.quantize_graph.signs import non_negative
@@ -72,6 +72,7 @@ class _Planner:
                 break
         plan.decisions = [self._decision(n, plan) for n in self.order if n.op in ANCHORS | CARRIERS.keys()]
         plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
+        plan.decisions += in_functions(self.graph)
         return plan
 
     def _refuses(self, node: Node) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from octavo.errors import GraphError
 from octavo.files import write_json
 from octavo.graph.graph import Graph
+from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.proto import load_graph, save_graph
+from octavo.int8.chain import ANCHORS
+from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.plan import make_plan
@@ -29,7 +33,7 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     """
     if not graph.outputs:
         raise GraphError("quantize_graph needs the output names; pass --output_node_names")
-    graph = graph.without_dead_nodes()
+    graph = _with_default_attrs(graph.without_dead_nodes())
     plan = make_plan(graph, recipe)
     if not plan.chains:
         raise GraphError(_nothing_found(plan.decisions))
@@ -51,6 +55,13 @@ def quantize_file(
     save_graph(dynamic, quantized)
     write_json(decisions, document(verdicts, recipe))
     return verdicts
+
+
+def _with_default_attrs(graph: Graph) -> Graph:
+    """The graph with the attributes of the ops that matter here written out, since many tools leave defaults away."""
+    ops = ANCHORS | CARRIERS.keys()
+    nodes = {n.name: with_default_attrs(n) if n.op in ops else n for n in graph.nodes.values()}
+    return replace(graph, nodes=nodes)
 
 
 def _nothing_found(decisions: list[Decision]) -> str:

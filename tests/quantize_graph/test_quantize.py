@@ -1,0 +1,69 @@
+"""The step as a whole: files in, files out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphs import build, freeze, run
+from octavo.errors import GraphError
+from octavo.graph import Graph, load_graph, save_graph
+from octavo.int8.lowering import lower
+from octavo.quantize_graph.quantize import quantize, quantize_file
+from octavo.recipe import Recipe
+
+
+def net(tf: Any, x: Any) -> Any:
+    rng = np.random.default_rng(0)
+    y = tf.nn.relu(tf.nn.conv2d(x, rng.normal(size=(3, 3, 4, 8)).astype(np.float32), 1, "SAME", name="conv"))
+    y = tf.reshape(tf.nn.max_pool2d(y, 8, 8, "VALID"), [-1, 8])
+    return tf.matmul(y, rng.normal(size=(8, 5)).astype(np.float32), name="dense")
+
+
+def x() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(2, 8, 8, 4)).astype(np.float32)
+
+
+def stripped(graph: Graph) -> Graph:
+    """The graph as tools write it that leave out attributes with default values."""
+    defaults = {"dilations", "explicit_paddings", "use_cudnn_on_gpu", "data_format", "transpose_a", "transpose_b"}
+    nodes = {
+        n.name: replace(n, attrs={k: v for k, v in n.attrs.items() if k not in defaults}) for n in graph.nodes.values()
+    }
+    return replace(graph, nodes=nodes)
+
+
+def test_attributes_left_at_their_defaults_change_nothing() -> None:
+    graph = build(net, (None, 8, 8, 4))
+    outputs = []
+    for each in (graph, stripped(graph)):
+        dynamic, _ = quantize(each, Recipe())
+        outputs.append(run(lower(freeze(dynamic, x())).graph, x())[0])
+    assert np.array_equal(*outputs)
+
+
+def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path) -> None:
+    save_graph(build(net, (None, 8, 8, 4)), tmp_path / "fp32.pb")
+    quantize_file(
+        tmp_path / "fp32.pb",
+        tmp_path / "dynamic.pb",
+        tmp_path / "decisions.json",
+        recipe=Recipe(),
+        inputs=["x"],
+        outputs=["out"],
+    )
+    verdicts = {n["name"]: n["verdict"] for n in json.loads((tmp_path / "decisions.json").read_text())["nodes"]}
+    assert verdicts == {"conv": "INT8", "MaxPool2d": "INT8", "Reshape": "INT8", "dense": "INT8"}
+    dynamic = load_graph(tmp_path / "dynamic.pb").with_ends(["x"], ["out"])
+    assert run(dynamic, x())[0].shape == (2, 5)
+
+
+def test_a_wrong_output_name_writes_nothing(tmp_path: Path) -> None:
+    save_graph(build(net, (None, 8, 8, 4)), tmp_path / "fp32.pb")
+    targets = [tmp_path / "dynamic.pb", tmp_path / "decisions.json"]
+    with pytest.raises(GraphError, match="no node named 'outt' .*near names: out"):
+        quantize_file(tmp_path / "fp32.pb", *targets, recipe=Recipe(), inputs=["x"], outputs=["outt"])
+    assert not any(target.exists() for target in targets)
