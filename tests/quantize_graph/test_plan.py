@@ -119,21 +119,26 @@ def test_a_concat_of_signed_and_unsigned_parts_stays_float_with_the_reason() -> 
     assert "partly signed" in str(decision(plan_of(body), "join").reason)
 
 
-def test_a_conv_in_the_body_of_a_loop_is_listed_as_float() -> None:
+@pytest.mark.parametrize("functional", [True, False], ids=["function", "frame"])
+def test_a_conv_in_the_body_of_a_loop_stays_float_with_the_reason(
+    functional: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow writes a loop as a While with a function for its body, or as nodes in a frame of the main graph."""
+    from tensorflow.python.ops import control_flow_util
+
+    monkeypatch.setattr(control_flow_util, "ENABLE_CONTROL_FLOW_V2", functional)
+
     def body(tf: Any, x: Any) -> Any:
         def step(i: Any, y: Any) -> Any:
             return i + 1, tf.nn.conv2d(y, ones(1, 1, 4, 4), 1, "SAME", name="inner")
 
         y = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME", name="outer"))
-        tf.compat.v1.enable_control_flow_v2()
-        _, y = tf.while_loop(lambda i, _: i < 2, step, [tf.constant(0), y])
-        tf.compat.v1.disable_control_flow_v2()
-        return y
+        return tf.while_loop(lambda i, _: i < 2, step, [tf.constant(0), y])[1]
 
     plan = plan_of(body)
-    inner = next(d for d in plan.decisions if d.name.endswith("/inner"))
+    inner = next(d for d in plan.decisions if "inner" in d.name)
     assert inner.verdict == "FP32"
-    assert "inside the function" in str(inner.reason)
+    assert ("inside the function" if functional else "body of a loop") in str(inner.reason)
     assert decision(plan, "outer").verdict == "INT8"
 
 

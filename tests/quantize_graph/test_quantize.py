@@ -42,7 +42,7 @@ def test_attributes_left_at_their_defaults_change_nothing() -> None:
     for each in (graph, stripped(graph)):
         dynamic, _ = quantize(each, Recipe())
         outputs.append(run(lower(freeze(dynamic, x())).graph, x())[0])
-    assert np.array_equal(*outputs)
+    assert np.array_equal(outputs[0], outputs[1])
 
 
 def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path) -> None:
@@ -64,6 +64,6 @@ def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path) -> N
 def test_a_wrong_output_name_writes_nothing(tmp_path: Path) -> None:
     save_graph(build(net, (None, 8, 8, 4)), tmp_path / "fp32.pb")
     targets = [tmp_path / "dynamic.pb", tmp_path / "decisions.json"]
-    with pytest.raises(GraphError, match="no node named 'outt' .*near names: out"):
+    with pytest.raises(GraphError, match=r"no node named 'outt' .*near names: out"):
         quantize_file(tmp_path / "fp32.pb", *targets, recipe=Recipe(), inputs=["x"], outputs=["outt"])
     assert not any(target.exists() for target in targets)

@@ -22,6 +22,7 @@ from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fau
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.exclusions import Exclusions
+from octavo.quantize_graph.frames import in_frames
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
 
@@ -59,6 +60,7 @@ class _Planner:
         self.order = execution_order(graph)
         self.position = {node.name: i for i, node in enumerate(self.order)}
         self.positive = non_negative(self.order)
+        self.in_loops = in_frames(self.order)
         self.exclusions = Exclusions(recipe, self.order)
         self.refused: dict[str, Decision] = {}
         self.without_sum: set[str] = set()
@@ -81,7 +83,7 @@ class _Planner:
         if rule is not None:
             self.refused[node.name] = Decision(node.name, node.op, "FP32", kind="excluded", reason=rule, at=node.name)
             return True
-        reason = why_not(self.graph, node)
+        reason = "it is in the body of a loop" if node.name in self.in_loops else why_not(self.graph, node)
         if reason is None and not self.recipe.signed_inputs:
             source = producer_name(node.data_inputs[0])
             if source not in self.positive:
