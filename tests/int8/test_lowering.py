@@ -173,6 +173,19 @@ def test_a_dense_head_stays_in_int8_and_ends_in_float_without_a_dequantize() -> 
     assert np.abs(int8 - frozen).max() <= 0.01 * np.ptp(exact)
 
 
+@pytest.mark.parametrize("activation", ["relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh"])
+def test_a_matmul_takes_its_activation_in(activation: str) -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = getattr(tf.nn, activation)(tf.nn.bias_add(tf.matmul(x, weights(24, 32)), weights(32)))
+        return getattr(tf.nn, activation)(tf.matmul(y, weights(32, 8, seed=2)))
+
+    stages = quantized(build(body, (None, 24)), image(16, 24))
+    assert stages.ops() == sorted(["Placeholder", "QuantizeV2", "Identity", "_QuantizedMatMul", "_QuantizedMatMul"])
+    exact, frozen, int8 = stages.outputs()
+    assert np.abs(int8 - frozen).max() <= 0.01 * np.ptp(exact)
+    assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
+
+
 def test_public_target_emits_intels_names() -> None:
     ops = stages_of(residual_relu, positive=True, target="public").ops()
     assert "QuantizedConv2DWithBiasSumAndReluAndRequantize" in ops

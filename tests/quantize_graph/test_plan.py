@@ -48,6 +48,13 @@ def test_weights_that_are_computed_stay_float_with_the_reason() -> None:
     assert decision(plan_of(body), "conv").reason == "its weights are not a Const"
 
 
+def test_a_grouped_convolution_stays_float_with_the_reason() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        return tf.nn.conv2d(x, ones(3, 3, 2, 4), 1, "SAME", name="grouped")
+
+    assert "4 channels in, filters of 2" in str(decision(plan_of(body), "grouped").reason)
+
+
 def test_nchw_and_channel_multipliers_stay_float_with_the_reason() -> None:
     def body(tf: Any, x: Any) -> Any:
         y = tf.nn.conv2d(x, ones(1, 1, 8, 4), 1, "SAME", data_format="NCHW", name="nchw")

@@ -3,7 +3,7 @@
 y = Conv2D(x, filter) | DepthwiseConv2dNative(x, filter) | MatMul(x, filter)
 y = BiasAdd(y, bias) | Add(y, bias)            optional, either operand order
 y = Add(y, summand) | AddV2 | AddN             optional, either operand order, Conv2D only
-y = Relu(y) | Relu6(y)                         optional
+y = Relu(y) | Relu6(y)                         optional; after MatMul LeakyRelu, Elu, Sigmoid and Tanh, too
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 MATMULS = frozenset({"MatMul"})
 ANCHORS = CONVS | MATMULS
 ADDS = frozenset({"Add", "AddV2", "AddN"})
-ACTIVATIONS = frozenset({"Relu", "Relu6"})
+ACTIVATIONS = {
+    "Conv2D": frozenset({"Relu", "Relu6"}),
+    "DepthwiseConv2dNative": frozenset({"Relu", "Relu6"}),
+    "MatMul": frozenset({"Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh"}),
+}
+"""The activations that the kernel of each anchor can compute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def _only_user(graph: Graph, node: Node) -> Node | str:
 def _extend(graph: Graph, chain: Chain, user: Node, *, sums: bool) -> Chain | None:
     if chain.activation is not None:
         return None
-    if user.op in ACTIVATIONS:
+    if user.op in ACTIVATIONS[chain.anchor.op]:
         return replace(chain, activation=user)
     if chain.total is not None or user.op not in ADDS | {"BiasAdd"} or len(user.data_inputs) != 2:
         return None

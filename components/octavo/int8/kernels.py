@@ -10,6 +10,7 @@ import numpy as np
 
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
+from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.chain import Chain, const_behind
 from octavo.int8.ops import (
@@ -118,7 +119,7 @@ def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, outp
     ends = None
     if output is not None:
         ends = (output.codes.low, output.codes.high, output.span.dtype)
-        activation = "Relu" if activation else None
+        activation = "Relu" if activation == "Relu6" else activation  # the range ends at 6
     kernel = quantized_matmul(
         name,
         data.codes,
@@ -126,6 +127,7 @@ def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, outp
         bias.name,
         transpose_b=chain.anchor.attrs["transpose_b"].b,
         activation=activation,
+        leakyrelu_alpha=_leakyrelu_alpha(chain),
         output=ends,
         controls=tuple(c for node in chain.nodes for c in node.control_inputs),
     )
@@ -144,6 +146,13 @@ def _builder(target: Target, *, depthwise: bool, data: Operand, fusion: Fusion) 
     unsigned = data.span.dtype == "quint8"
     missing = (depthwise and not (unsigned and fusion.relu)) or (fusion.summand is not None and not unsigned)
     return public_quantized_conv if target == "public" and not missing else fused_quantized_conv
+
+
+def _leakyrelu_alpha(chain: Chain) -> float:
+    """The slope of a LeakyRelu below zero; TensorFlow's default for a chain without one."""
+    if chain.activation is None or chain.activation.op != "LeakyRelu":
+        return 0.2
+    return float(attr_value(chain.activation, "alpha").f)
 
 
 def _summed_axes(anchor: Node) -> tuple[int, ...]:

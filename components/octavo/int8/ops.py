@@ -172,6 +172,7 @@ def quantized_matmul(
     *,
     transpose_b: bool,
     activation: str | None,
+    leakyrelu_alpha: float,
     output: tuple[str, str, str] | None,
     controls: tuple[str, ...],
 ) -> Node:
@@ -196,7 +197,7 @@ def quantized_matmul(
         "fused_ops": string_list_attr(fused),
         "input_quant_mode": string_attr("SCALED"),
         "output_quant_mode": string_attr("SCALED"),
-        "leakyrelu_alpha": float_attr(0.2),
+        "leakyrelu_alpha": float_attr(leakyrelu_alpha),
     }
     return Node(name, "_QuantizedMatMul", (data.tensor, weights.tensor, bias, *host, *controls), attrs)
 

@@ -25,6 +25,7 @@ from octavo.quantize_graph.exclusions import Exclusions
 from octavo.quantize_graph.frames import in_frames
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
+from octavo.runtime.shapes import static_shapes
 
 
 @dataclass
@@ -61,6 +62,7 @@ class _Planner:
         self.position = {node.name: i for i, node in enumerate(self.order)}
         self.positive = non_negative(self.order)
         self.in_loops = in_frames(self.order)
+        self.shapes = static_shapes(graph, {n.data_inputs[0] for n in self.order if n.op in ANCHORS})
         self.exclusions = Exclusions(recipe, self.order)
         self.refused: dict[str, Decision] = {}
         self.without_sum: set[str] = set()
@@ -83,7 +85,11 @@ class _Planner:
         if rule is not None:
             self.refused[node.name] = Decision(node.name, node.op, "FP32", kind="excluded", reason=rule, at=node.name)
             return True
-        reason = "it is in the body of a loop" if node.name in self.in_loops else why_not(self.graph, node)
+        reason = (
+            "it is in the body of a loop"
+            if node.name in self.in_loops
+            else why_not(self.graph, node, self.shapes[node.data_inputs[0]])
+        )
         if reason is None and not self.recipe.signed_inputs:
             source = producer_name(node.data_inputs[0])
             if source not in self.positive:

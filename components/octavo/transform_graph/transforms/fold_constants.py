@@ -36,9 +36,9 @@ from octavo.graph.op_defs import attr_value, output_dtypes
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
+from octavo.runtime.shapes import Shape, static_shapes
 from octavo.transform_graph.constants import computed
 from octavo.transform_graph.foldable import constant_nodes, without_control_edges
-from octavo.transform_graph.static_shapes import Shape, static_shapes
 
 OUTPUT_SHAPES = "_output_shapes"
 

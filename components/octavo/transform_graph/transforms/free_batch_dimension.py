@@ -35,8 +35,8 @@ from octavo.graph.op_defs import is_quantized
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
+from octavo.runtime.shapes import Shape, static_shapes
 from octavo.runtime.trial import sample_feeds
-from octavo.transform_graph.static_shapes import Shape, static_shapes
 
 TOLERANCE = 1e-5
 """Largest difference between a row computed in a batch and alone, relative to the output's largest magnitude."""
