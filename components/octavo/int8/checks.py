@@ -42,5 +42,5 @@ def _conv_fault(anchor: Node, weights: tuple[int, ...], data: Shape) -> str | No
     if anchor.op == "DepthwiseConv2dNative" and weights[3] != 1:
         return f"its channel multiplier is {weights[3]}; the INT8 depthwise kernel takes 1"
     if data is not None and data[3] not in {None, weights[2]}:
-        return f"it is a grouped convolution ({data[3]} channels in, filters of {weights[2]}); the INT8 kernel has no groups"
+        return f"it is a grouped convolution: {data[3]} channels in, filters of {weights[2]}; no INT8 kernel has groups"
     return None
