@@ -11,10 +11,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from octavo.benchmark.feeds import fixed_batch, random_feeds
-from octavo.benchmark.machine import Machine, describe_machine
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, load_graph
 from octavo.graph.tensors import Array
+from octavo.runtime.environment import check_graph
+from octavo.runtime.machine import Machine, describe_machine
 from octavo.runtime.session import GraphSession
 
 BATCH_SIZES = (1, 32)
@@ -112,6 +113,7 @@ def benchmark_graphs(
     Raises:
         GraphError: when a graph cannot be loaded or run, or the example's shape is not known.
         SpecError: when a batch size, the rounds or the seconds are not positive.
+        EnvironmentFault: when INT8 ops cannot run here.
     """
     if min((*batch_sizes, rounds, seconds), default=0) <= 0 or not batch_sizes:
         raise SpecError(
@@ -119,6 +121,7 @@ def benchmark_graphs(
             f"{rounds} rounds, {seconds} s"
         )
     graphs = {name: load_graph(path).with_ends(inputs, outputs) for name, path in (("fp32", fp32), ("int8", int8))}
+    check_graph(graphs["int8"])
     fixed = _common_fixed_batch(graphs)
     with (
         GraphSession(graphs["fp32"], threads=threads) as first,

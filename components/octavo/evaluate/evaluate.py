@@ -19,6 +19,7 @@ from octavo.errors import DataError, GraphError, SpecError
 from octavo.graph.graph import Graph
 from octavo.graph.proto import load_graph
 from octavo.graph.tensors import Array
+from octavo.runtime.environment import check_graph
 from octavo.runtime.session import GraphSession
 
 WITH_BACKGROUND = 1001
@@ -87,6 +88,7 @@ def evaluate_file(
     dataset = open_dataset(dataset_uri)
     labels = _labels(dataset, limit)
     loaded = load_graph(graph).with_ends((), outputs[:1])
+    check_graph(loaded)
     taken = image_input(loaded, inputs)
     ranking = _rank(loaded, taken, dataset, settings, stop=len(labels), batch_size=taken.steps(batch_size))
     return _judged(ranking, labels, settings.label_offset)

@@ -87,8 +87,10 @@ def quantize_model(job: Job, target: str, step: Step = nullcontext) -> Result:
             is published then.
     """
     from octavo.data.preprocessing import preprocessing
+    from octavo.runtime.environment import check_int8
 
     preprocessing(job.preprocessing)  # a misspelt preset is told now, not after a minute's work
+    check_int8(job.recipe.target)
     with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
         files = Files(Path(folder))
         ends = _optimize(job, files, step)

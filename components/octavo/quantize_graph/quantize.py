@@ -17,6 +17,7 @@ from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.plan import make_plan
 from octavo.recipe import Recipe
+from octavo.runtime.environment import check_kernels
 from octavo.runtime.trial import run_once
 
 
@@ -49,7 +50,13 @@ def quantize_file(
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> list[Decision]:
-    """Quantize a graph file; the result is run once before it is written. Raises as `quantize` does."""
+    """Quantize a graph file; the result is run once before it is written.
+
+    Raises:
+        OctavoError: as `quantize` does.
+        EnvironmentFault: when this TensorFlow has no kernels for what the recipe asks for.
+    """
+    check_kernels(recipe.target)
     dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)
     run_once(dynamic)
     save_graph(dynamic, quantized)

@@ -13,6 +13,7 @@ from typing import Any
 from octavo.errors import GraphError, OctavoError
 from octavo.graph.graph import Graph
 from octavo.graph.proto import load_graph, save_graph
+from octavo.runtime.environment import check_kernels_of
 from octavo.runtime.session import GraphSession, placeholder_dtype, placeholder_shape
 
 TIMEOUT_SECONDS = 300
@@ -26,7 +27,9 @@ def run_once(graph: Graph) -> None:
 
     Raises:
         GraphError: when the graph cannot be loaded, fails to run, or kills the process that runs it.
+        EnvironmentFault: when this TensorFlow cannot run the graph's INT8 ops.
     """
+    check_kernels_of(graph)
     graph = _with_found_ends(graph)
     with tempfile.TemporaryDirectory(prefix="octavo-trial-") as folder:
         path = Path(folder) / "graph.pb"

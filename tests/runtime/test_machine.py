@@ -1,6 +1,6 @@
 import pytest
 
-from octavo.benchmark.machine import describe_machine, int8_instructions
+from octavo.runtime.machine import describe_machine, int8_instructions
 
 CPU_INFO = """processor\t: 0
 model name\t: Some CPU
@@ -31,8 +31,3 @@ def test_this_machine_is_described() -> None:
     assert machine.threads == 3
     assert machine.cores >= 1
     assert machine.tensorflow[0].isdigit()
-
-
-def test_onednn_is_off_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert not describe_machine().onednn

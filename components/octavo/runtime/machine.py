@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, as far as INT8 speed depends on it."""
+"""The machine that this runs on, as far as INT8 arithmetic depends on it."""
 
 from __future__ import annotations
 
@@ -39,26 +39,44 @@ class Machine(BaseModel):
 
 def describe_machine(threads: int = 0) -> Machine:
     """This machine; `threads` is the number that the sessions were given, 0 for TensorFlow's own choice."""
-    text = CPU_INFO.read_text(encoding="utf-8", errors="replace") if CPU_INFO.exists() else ""
+    text = cpu_info()
     cores = len(os.sched_getaffinity(0))
     return Machine(
-        cpu=_field(text, "model name") or "unknown",
+        cpu=model_name(text),
         cores=cores,
         int8_instructions=int8_instructions(text),
         tensorflow=import_tensorflow().__version__,
-        onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") not in {"0", "false", "False"},
+        onednn=onednn_is_on(),
         threads=threads or cores,
     )
 
 
-def int8_instructions(cpu_info: str) -> tuple[str, ...]:
+def cpu_info() -> str:
+    """The text of /proc/cpuinfo; empty on systems without one."""
+    return CPU_INFO.read_text(encoding="utf-8", errors="replace") if CPU_INFO.exists() else ""
+
+
+def onednn_is_on() -> bool:
+    """Whether TensorFlow rewrites graphs for oneDNN, as TF_ENABLE_ONEDNN_OPTS or else the processor has it."""
+    import_tensorflow()
+    from tensorflow.python.util import _pywrap_util_port
+
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
+def model_name(text: str) -> str:
+    """The processor's name in a /proc/cpuinfo text; "unknown" when it has none."""
+    return _field(text, "model name") or "unknown"
+
+
+def int8_instructions(text: str) -> tuple[str, ...]:
     """The INT8 multiply-add instructions among the flags of a /proc/cpuinfo text."""
-    flags = set(_field(cpu_info, "flags").split())
+    flags = set(_field(text, "flags").split())
     return tuple(name for flag, name in INT8_FLAGS.items() if flag in flags)
 
 
-def _field(cpu_info: str, key: str) -> str:
-    for line in cpu_info.splitlines():
+def _field(text: str, key: str) -> str:
+    for line in text.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
             return value.strip()
