@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 OPTIMIZE = (
     "strip_unused_nodes remove_nodes(op=Identity, op=CheckNumerics) fold_constants(ignore_errors=true) "
-    "fold_batch_norms fold_old_batch_norms free_batch_dimension"
+    "fold_batch_norms fold_old_batch_norms flatten_matmuls free_batch_dimension"
 )
-"""The frozen graph, made ready: no training nodes, batch norms in the filters, a free batch dimension."""
+"""The frozen graph, made ready: no training nodes, batch norms in the filters, products as MatMul, a free batch."""
 
 INSERT_LOGGING = (
     'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:") '

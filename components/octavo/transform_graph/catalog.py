@@ -1,6 +1,7 @@
 """The transforms, by name: what a transform list may call."""
 
 from octavo.transform_graph.language import Transform
+from octavo.transform_graph.transforms.flatten_matmuls import flatten_matmuls
 from octavo.transform_graph.transforms.fold_batch_norms import fold_batch_norms
 from octavo.transform_graph.transforms.fold_constants import fold_constants
 from octavo.transform_graph.transforms.fold_old_batch_norms import fold_old_batch_norms
@@ -18,6 +19,7 @@ from octavo.transform_graph.transforms.sort_by_execution_order import sort_by_ex
 from octavo.transform_graph.transforms.strip_unused_nodes import strip_unused_nodes
 
 TRANSFORMS: tuple[Transform, ...] = (
+    flatten_matmuls,
     fold_batch_norms,
     fold_constants,
     fold_old_batch_norms,
