@@ -1,28 +1,19 @@
-"""Calibrate a shard, in a process of its own whose every op runs on one thread.
+"""Calibrate a shard, in the worker process, whose every op runs on one thread.
 
-Some of TensorFlow's sums (a MatMul of one row) come out differently on another number of threads, which is fixed for a
-process when it first runs TensorFlow. So that a shard's log does not depend on the machine's cores, ops use one thread
-here, and the cores are put to use by several batches at once.
+So that a shard's log does not depend on the machine's cores, ops use one thread there, and the cores are put to use by
+several batches at once.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from octavo import errors
 from octavo.data.shard import Shard
-from octavo.errors import CalibrationError, OctavoError
-
-FAILED = 2
-"""The exit status that stands for an OctavoError, told as JSON on standard output."""
+from octavo.errors import CalibrationError
+from octavo.runtime import worker
 
 
 class Request(BaseModel):
@@ -35,18 +26,6 @@ class Request(BaseModel):
     preprocessing: str
     batch_size: int
     inputs: tuple[str, ...]
-
-
-class Fault(BaseModel):
-    """An OctavoError on its way out of the process."""
-
-    kind: str
-    message: str
-
-    def error(self) -> OctavoError:
-        """The error, of the class that it had."""
-        made: OctavoError = getattr(errors, self.kind)(self.message)
-        return made
 
 
 def calibrate_file(
@@ -84,27 +63,7 @@ def calibrate_file(
         batch_size=batch_size,
         inputs=tuple(inputs),
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "octavo.calibrate.worker"],
-        input=request.model_dump_json(),
-        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise _fault(done)
-
-
-def _fault(done: subprocess.CompletedProcess[str]) -> OctavoError:
-    if done.returncode == FAILED:
-        try:
-            return Fault.model_validate(json.loads(done.stdout.splitlines()[-1])).error()
-        except (ValueError, IndexError, AttributeError):
-            pass  # another program's exit status: told as any other death
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        return CalibrationError(f"the calibration process was killed by {name}; it may have run out of memory")
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    last = lines[-1][:300] if lines else "it said nothing"
-    return CalibrationError(f"the calibration process failed with exit status {done.returncode}: {last}")
+    try:
+        worker.call("octavo.calibrate.worker:write_log", request.model_dump_json())
+    except worker.WorkerDiedError as fault:
+        raise CalibrationError(f"calibration broke off: {fault}") from fault

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavo import flow
 from octavo.files import write_json
+from octavo.runtime import worker
 
 if TYPE_CHECKING:
     from octavo.ends import Ends
@@ -90,6 +91,7 @@ def quantize_model(job: Job, target: str, step: Step = nullcontext) -> Result:
     from octavo.runtime.environment import check_int8
 
     preprocessing(job.preprocessing)  # a misspelt preset is told now, not after a minute's work
+    worker.start()  # it imports TensorFlow while this process does
     check_int8(job.recipe.target)
     with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
         files = Files(Path(folder))
