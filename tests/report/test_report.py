@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from octavo.errors import DataError, GraphError
+from octavo.report.report import write_report
 from octavo.report.result import Result
 from report_inputs import ReportInputs, verdict
 
@@ -110,3 +111,21 @@ def test_a_document_of_another_kind_is_named_and_nothing_is_written(
         inputs.write()
     assert not (inputs.folder / "report.html").exists()
     assert not (inputs.folder / "summary.json").exists()
+
+
+def test_a_graph_file_that_is_missing_is_named(inputs: ReportInputs) -> None:
+    inputs.write()
+    with pytest.raises(GraphError, match=r"nowhere\.pb' cannot be read: No such file"):
+        write_report(
+            summary=inputs.folder / "inputs.json",
+            decisions=inputs.folder / "decisions.json",
+            fp32_evaluation=None,
+            int8_evaluation=None,
+            benchmark=None,
+            fp32_graph=inputs.folder / "nowhere.pb",
+            int8_graph=inputs.folder / "int8.pb",
+            model=None,
+            tolerance=1.0,
+            html=inputs.folder / "report.html",
+            summary_json=inputs.folder / "summary.json",
+        )

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from octavo import __version__
+from octavo.errors import GraphError
 from octavo.files import write_atomically, write_json
 from octavo.graph import Graph, load_graph
 from octavo.report import figures
@@ -52,6 +53,7 @@ def write_report(
     timings = None if benchmark is None else read_document(benchmark, Timings, "benchmark")
     fetched = _fetched(model)
     graph = load_graph(int8_graph)
+    (fp32_size, fp32_sha256), (int8_size, int8_sha256) = _file(fp32_graph), _file(int8_graph)
     left = figures.fp32_nodes(verdicts, still_float(graph, verdicts))
     top1, top5 = _accuracy(fp32_evaluation, int8_evaluation)
     result = Result(
@@ -59,14 +61,14 @@ def write_report(
         model=None if fetched is None else fetched.model_dump(mode="json"),
         top1=top1,
         top5=top5,
-        bytes=Sizes(fp32=fp32_graph.stat().st_size, int8=int8_graph.stat().st_size),
+        bytes=Sizes(fp32=fp32_size, int8=int8_size),
         images_per_second=figures.rates(timings),
         quantized=figures.counts(verdicts, left),
         fp32_nodes=left,
         other_fp32_ops=other_float_ops(graph, verdicts),
         tolerance=tolerance,
         accepted=figures.accepted(top1, tolerance),
-        sha256=_sha256(int8_graph),
+        sha256=int8_sha256,
         recipe=verdicts.recipe,
     )
     details = Details(
@@ -76,7 +78,7 @@ def write_report(
         by_op=figures.by_op(verdicts, left),
         ranges=ranges(graph),
         conversions=_conversions(graph),
-        fp32_sha256=_sha256(fp32_graph),
+        fp32_sha256=fp32_sha256,
     )
     write_atomically(html, render(result, details))
     write_json(summary_json, result.document())
@@ -99,6 +101,10 @@ def _conversions(graph: Graph) -> int:
     return sum(node.op in {"QuantizeV2", "Dequantize"} for node in graph.nodes.values())
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _file(graph: Path) -> tuple[int, str]:
+    """A graph file's size in bytes and its SHA-256."""
+    try:
+        with graph.open("rb") as file:
+            return graph.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as fault:
+        raise GraphError(f"the graph file {str(graph)!r} cannot be read: {fault.strerror}") from fault
