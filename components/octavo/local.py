@@ -5,7 +5,11 @@ from __future__ import annotations
 import builtins
 import contextlib
 import logging
+import os
 import re
+import shlex
+import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -40,7 +44,7 @@ def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, lo
     pipeline = components.load_component_from_file(str(compiled))
     watch = TaskWatch(display_names(pipeline.pipeline_spec), lines)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8", buffering=1) as file, _kfp_in_check(watch, file):
+    with log.open("w", encoding="utf-8", buffering=1) as file, _kfp_in_check(watch, file), _this_python():
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
         try:
             with contextlib.redirect_stdout(file):
@@ -100,6 +104,28 @@ def _kfp_in_check(watch: TaskWatch, log: TextIO) -> Iterator[None]:
             root.setLevel(level)
             root.handlers[:] = handlers
             builtins.print = printer
+
+
+@contextlib.contextmanager
+def _this_python() -> Iterator[None]:
+    """Make `python3` in the tasks' shells this interpreter, and their temporary files go in the end.
+
+    kfp.local would replace the word in everything it passes to a task by the interpreter's path, arguments included,
+    and a blank in that path would part it.
+    """
+    with tempfile.TemporaryDirectory(prefix="octavo-local-") as folder:
+        script = Path(folder) / "python3"
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        script.chmod(0o755)
+        executable, variables = sys.executable, dict(os.environ)
+        sys.executable = script.name
+        os.environ |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TMPDIR": folder}
+        try:
+            yield
+        finally:
+            sys.executable = executable
+            os.environ.clear()
+            os.environ |= variables
 
 
 def _why(task: str, log: Path) -> str:
