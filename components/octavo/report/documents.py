@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.errors import GraphError
+from octavo.runtime.machine import Machine
 
 
 class _Document(BaseModel):
@@ -84,17 +85,6 @@ class BatchSpeed(_Document):
     fp32: Speed
     int8: Speed
     ratio: float
-
-
-class Machine(_Document):
-    """What the benchmark ran on."""
-
-    cpu: str
-    cores: int
-    int8_instructions: tuple[str, ...]
-    tensorflow: str
-    onednn: bool
-    threads: int
 
 
 class Timings(_Document):
