@@ -85,13 +85,3 @@ def test_the_order_of_the_logs_does_not_matter(artifacts: Path, tmp_path: Path) 
 
 def test_one_process_publishes_the_same_three_files(published: Path) -> None:
     assert {path.name for path in published.iterdir()} == PUBLISHED
-
-
-def test_a_failing_task_ends_the_run_with_its_own_sentence(tmp_path: Path) -> None:
-    missing = tmp_path / "nothing.pb"
-    done = run_pipeline("--model", str(missing), "--target", str(tmp_path / "target"), "--work", str(tmp_path / "work"))
-
-    assert done.returncode == 2
-    assert done.stderr.startswith("octavo: error: the task 'Fetch model' failed: ")
-    assert str(missing) in done.stderr
-    assert not (tmp_path / "target").exists()

@@ -1,0 +1,132 @@
+"""Running a compiled file on this machine, with small pipelines of this file's own."""
+
+import builtins
+import logging
+import os
+import re
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import compiler, dsl
+from rich.console import Console
+
+from octavo.errors import OctavoError
+from octavo.local import run_compiled
+from octavo.progress import StepLines
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def count(upto: int) -> list[dict[str, int]]:
+    return [{"number": number} for number in range(upto)]
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def write(item: dict[str, int], word: str, written: dsl.Output[dsl.Artifact]) -> None:
+    import sys
+    from pathlib import Path
+
+    Path(written.path).write_text(f"{int(item['number'])} {word} {sys.executable}\n")
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def join(parts: dsl.Input[list[dsl.Artifact]], target: str) -> None:
+    from pathlib import Path
+
+    Path(target).write_text("".join(Path(part.path).read_text() for part in parts))
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def refuse(word: str) -> None:
+    from octavo.errors import DataError
+
+    raise DataError(f"{word} is no data set")
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def die() -> None:
+    import os
+
+    os._exit(9)
+
+
+@dsl.pipeline(name="parallel")
+def parallel(target: str, word: str, upto: int = 4) -> None:
+    counted = count(upto=upto).set_display_name("Count")
+    with dsl.ParallelFor(counted.output) as item:
+        part = write(item=item, word=word).set_display_name("Write")
+    join(parts=dsl.Collected(part.output), target=target).set_display_name("Join")
+
+
+@dsl.pipeline(name="refused")
+def refused() -> None:
+    refuse(word="this").set_display_name("Read data")
+
+
+@dsl.pipeline(name="dead")
+def dead() -> None:
+    die().set_display_name("Crash")
+
+
+def run(pipeline: Any, folder: Path, **arguments: object) -> str:
+    """What was shown; the log is at folder/log.txt."""
+    compiled, shown = folder / "pipeline.yaml", StringIO()
+    compiler.Compiler().compile(pipeline, str(compiled))
+    try:
+        with StepLines(Console(file=shown)) as lines:
+            run_compiled(compiled, arguments, root=folder / "root", log=folder / "log.txt", lines=lines)
+    finally:
+        (folder / "shown.txt").write_text(shown.getvalue())
+    return shown.getvalue()
+
+
+def test_a_line_for_each_task_and_everything_else_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = run(parallel, tmp_path, target=str(tmp_path / "out"), word="a")
+
+    assert re.sub(r" +\d+\.\d s", "", shown).splitlines() == ["ok     Count", *["ok     Write"] * 4, "ok     Join"]
+    assert "Executing task" in (tmp_path / "log.txt").read_text()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_tasks_run_in_this_python_whatever_words_their_arguments_hold(tmp_path: Path) -> None:
+    folder = tmp_path / "python3 and a blank"
+    folder.mkdir()
+    run(parallel, folder, target=str(folder / "out"), word="python3 'quoted' $HOME", upto=2)
+
+    lines = (folder / "out").read_text().splitlines()
+    assert lines == [f"{number} python3 'quoted' $HOME {sys.executable}" for number in range(2)]
+
+
+def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
+    with pytest.raises(
+        OctavoError, match=r"^the task 'Read data' failed: this is no data set \(everything .*log.txt\)$"
+    ):
+        run(refused, tmp_path)
+    assert (tmp_path / "shown.txt").read_text().startswith("failed Read data")
+
+
+def test_a_task_that_dies_without_a_word_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OctavoError, match=r"^the task 'Crash' failed: it left no message"):
+        run(dead, tmp_path)
+
+
+def test_nothing_of_this_process_stays_changed(tmp_path: Path) -> None:
+    def state() -> tuple[object, ...]:
+        root = logging.getLogger()
+        return (
+            sys.stdout,
+            sys.executable,
+            builtins.print,
+            root.level,
+            root.handlers[:],
+            root.filters[:],
+            dict(os.environ),
+        )
+
+    before = state()
+    run(parallel, tmp_path, target=str(tmp_path / "out"), word="a")
+    assert state() == before
