@@ -1,6 +1,7 @@
 """The transforms, by name: what a transform list may call."""
 
 from octavo.transform_graph.language import Transform
+from octavo.transform_graph.transforms.equalize_weights import equalize_weights
 from octavo.transform_graph.transforms.flatten_matmuls import flatten_matmuls
 from octavo.transform_graph.transforms.fold_batch_norms import fold_batch_norms
 from octavo.transform_graph.transforms.fold_constants import fold_constants
@@ -19,6 +20,7 @@ from octavo.transform_graph.transforms.sort_by_execution_order import sort_by_ex
 from octavo.transform_graph.transforms.strip_unused_nodes import strip_unused_nodes
 
 TRANSFORMS: tuple[Transform, ...] = (
+    equalize_weights,
     flatten_matmuls,
     fold_batch_norms,
     fold_constants,
