@@ -27,7 +27,7 @@ FREEZE_RANGES = (
 )
 """The dynamic-range graph with the calibrated ranges and bias corrections as constants."""
 
-FUSE = "fuse_quantized_conv_and_requantize(target={target}) strip_unused_nodes"
+FUSE = "fuse_quantized_conv_and_requantize(target={target}, bias={bias}) strip_unused_nodes"
 """The graph with frozen ranges, lowered to INT8 kernels."""
 
 SHARDS = 4
@@ -50,5 +50,5 @@ def freeze_ranges(log: str | Path, recipe: Recipe) -> str:
 
 
 def fuse(recipe: Recipe) -> str:
-    """The transform list that lowers a graph with frozen ranges to the recipe's op set."""
-    return FUSE.format(target=recipe.target)
+    """The transform list that lowers a graph with frozen ranges to the recipe's op set and biases."""
+    return FUSE.format(target=recipe.target, bias=recipe.bias)

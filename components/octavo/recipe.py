@@ -1,15 +1,28 @@
-"""The recipe: how a graph is to be quantized, as a small validated document (YAML or JSON)."""
+"""The recipe: how a graph is to be quantized, as a small validated document (YAML or JSON).
+
+    per_channel: true
+    excluded_ops: [MatMul]
+    overrides:
+      - {nodes: "head/.*", precision: fp32}
+      - {nodes: "block1/.*", per_channel: false}
+    last_layer: fp32
+    calibration: {max_percentile: 1}
+
+Every field is described at `Recipe`; one left out has its default.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from octavo.errors import RecipeError
+
+Precision = Literal["int8", "fp32"]
 
 
 class _Part(BaseModel):
@@ -28,15 +41,55 @@ class Calibration(_Part):
     max_percentile: Annotated[int, Field(ge=0, le=99)] = 5
 
 
+class Override(_Part):
+    """What is different for some nodes. A field left out keeps what the recipe says for all.
+
+    Of several overrides that match a node and say the same field, the last wins. An override also wins over the
+    recipe's exclusions and its policy for the first and last layer, since it is the nearest to the node.
+
+    Attributes:
+        nodes: a regular expression; the override holds for nodes whose whole name matches it.
+        precision: "fp32" leaves the nodes as they are, "int8" quantizes them although another rule excludes them.
+        per_channel: one weight scale for each output channel, or one for the whole tensor; convs and matmuls only.
+        signed_inputs: quantize the node although its input may be negative, or leave it; convs and matmuls only.
+    """
+
+    nodes: str
+    precision: Precision | None = None
+    per_channel: bool | None = None
+    signed_inputs: bool | None = None
+
+    @field_validator("nodes")
+    @classmethod
+    def _is_a_pattern(cls, text: str) -> str:
+        return _pattern(text)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.precision is None and self.per_channel is None and self.signed_inputs is None:
+            raise ValueError("an override needs one of precision, per_channel and signed_inputs")
+        return self
+
+
 class Recipe(_Part):
     """What becomes INT8, and how. Every field has a default; the empty document is the default recipe.
+
+    A rule that matches no node of the graph is an error that names it.
 
     Attributes:
         per_channel: one weight scale for each output channel (true) or one for the whole tensor.
         signed_inputs: quantize ops whose input may be negative, the first conv's image included.
         excluded_ops: op types that stay FP32, e.g. ["DepthwiseConv2dNative"].
         excluded_nodes: regular expressions; a node whose whole name matches one stays FP32.
+        overrides: what is different for some nodes, by regular expressions; the last that matches wins.
+        first_layer: "fp32" leaves the convs and matmuls as they are that an input of the graph reaches without
+            passing another one.
+        last_layer: "fp32" leaves those as they are from which no other one is reached.
+        bias: "float32", or "qint32" for biases rounded to multiples of input scale times weight scale. Matmuls, and
+            convs whose bias is too large for 32 bits so, keep float32 biases.
         bias_correction: add to each bias what rounding the weights takes from it on average over the calibration data.
+        equalize_weights: before quantizing, scale the channels between two convs so that the weights on both sides
+            spread alike; does nothing where a Relu6 stands between them.
         target: the op set to emit: "fused" for TensorFlow's newer `_FusedQuantized...` ops, "public" for the ops under
             Intel's names (`QuantizedConv2DWithBiasAndReluAndRequantize` ...).
         calibration: how activation ranges are taken from the log.
@@ -46,9 +99,19 @@ class Recipe(_Part):
     signed_inputs: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    first_layer: Precision = "int8"
+    last_layer: Precision = "int8"
+    bias: Literal["float32", "qint32"] = "float32"
     bias_correction: bool = True
+    equalize_weights: bool = False
     target: Literal["fused", "public"] = "fused"
     calibration: Calibration = Calibration()
+
+    @field_validator("excluded_nodes")
+    @classmethod
+    def _are_patterns(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_pattern(text) for text in texts)
 
     def with_exclusions(self, ops: Sequence[str], nodes: Sequence[str]) -> Recipe:
         """The recipe with more op types, and more node names taken literally, that stay FP32."""
@@ -94,11 +157,25 @@ def load_recipe(path: str | Path | None) -> Recipe:
     return Recipe.parse(text)
 
 
+def _pattern(text: str) -> str:
+    """The text, when it is a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as fault:
+        raise ValueError(f"no regular expression: {fault}") from fault
+    return text
+
+
 def _faults(fault: ValidationError) -> str:
-    known = ", ".join(Recipe.model_fields)
     lines = []
     for error in fault.errors():
         where = ".".join(str(part) for part in error["loc"])
-        hint = f" (fields: {known})" if error["type"] == "extra_forbidden" else f", got {error['input']!r}"
-        lines.append(f"{where}: {error['msg']}{hint}")
+        hint = f", got {error['input']!r}"
+        if error["type"] == "extra_forbidden":
+            hint = f" (fields: {', '.join(_PARTS.get(str(error['loc'][0]), Recipe).model_fields)})"
+        lines.append(f"{where}: {error['msg'].removeprefix('Value error, ')}{hint}")
     return "; ".join(lines)
+
+
+_PARTS: dict[str, type[_Part]] = {"calibration": Calibration, "overrides": Override}
+"""Field -> the kind of document that it holds."""

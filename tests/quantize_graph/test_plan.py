@@ -7,11 +7,11 @@ import pytest
 
 from graphs import build
 from octavo.errors import GraphError, RecipeError
-from octavo.graph import Graph
+from octavo.graph import Graph, const_value
 from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.plan import Plan, make_plan
 from octavo.quantize_graph.quantize import quantize
-from octavo.recipe import Recipe
+from octavo.recipe import Override, Recipe
 
 
 def ones(*shape: int) -> np.ndarray:
@@ -84,10 +84,118 @@ def test_excluding_every_conv_leaves_nothing_and_says_so() -> None:
         quantize(build(small_net, (None, 8, 8, 4)), Recipe(excluded_ops=("Conv2D",)))
 
 
-@pytest.mark.parametrize("rules", [{"excluded_nodes": ("secnd",)}, {"excluded_ops": ("Conv3D",)}])
-def test_a_rule_that_matches_nothing_is_an_error_with_near_names(rules: dict[str, tuple[str, ...]]) -> None:
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"excluded_nodes": ["secnd"]},
+        {"excluded_ops": ["Conv3D"]},
+        {"overrides": [{"nodes": "secnd", "precision": "fp32"}]},
+        {"overrides": [{"nodes": "secnd", "per_channel": False}]},
+    ],
+    ids=["node", "op", "override", "override_of_weights"],
+)
+def test_a_rule_that_matches_nothing_is_an_error_with_near_names(rules: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=r"matches none of .*near: (second|Conv2D)"):
-        plan_of(small_net, Recipe(**rules))  # type: ignore[arg-type]
+        plan_of(small_net, Recipe.model_validate(rules))
+
+
+def test_an_override_of_weights_that_matches_a_pool_alone_is_an_error() -> None:
+    with pytest.raises(RecipeError, match=r"overrides\[0\]: 'pool' matches none of the 2 convs and matmuls"):
+        plan_of(small_net, Recipe(overrides=(Override(nodes="pool", per_channel=False),)))
+
+
+def fp32_reasons(plan: Plan) -> dict[str, str | None]:
+    return {d.name: d.reason for d in plan.decisions if d.verdict == "FP32" and d.op == "Conv2D"}
+
+
+def test_of_two_overrides_the_last_wins() -> None:
+    overrides = (Override(nodes=".*", precision="fp32"), Override(nodes="first", precision="int8"))
+    plan = plan_of(small_net, Recipe(overrides=overrides))
+    assert fp32_reasons(plan) == {"second": "recipe: overrides[0] (nodes: '.*') has precision: fp32"}
+    with pytest.raises(GraphError, match="nothing can be quantized"):
+        quantize(build(small_net, (None, 8, 8, 4)), Recipe(overrides=overrides[::-1]))
+
+
+def test_an_override_that_says_another_field_leaves_the_others_alone() -> None:
+    overrides = (Override(nodes="first", precision="fp32"), Override(nodes="first", per_channel=False))
+    assert list(fp32_reasons(plan_of(small_net, Recipe(overrides=overrides)))) == ["first"]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(excluded_ops=("Conv2D",)),
+        Recipe(excluded_nodes=(".*",)),
+        Recipe(first_layer="fp32", last_layer="fp32"),
+    ],
+    ids=["excluded_ops", "excluded_nodes", "first_and_last_layer"],
+)
+def test_an_override_wins_over_what_is_excluded(recipe: Recipe) -> None:
+    plan = plan_of(small_net, recipe.model_copy(update={"overrides": (Override(nodes="second", precision="int8"),)}))
+    assert list(fp32_reasons(plan)) == ["first"]
+
+
+def test_overrides_set_scales_and_signs_node_by_node() -> None:
+    overrides = (Override(nodes="second", per_channel=False), Override(nodes="first", signed_inputs=False))
+    plan = plan_of(small_net, Recipe(overrides=overrides))
+    assert "signed_inputs: false" in str(fp32_reasons(plan)["first"])
+    assert decision(plan, "first").kind == "excluded"
+    assert plan.per_channel == frozenset()
+    assert plan_of(small_net).per_channel == {"first", "second"}
+
+
+def test_a_filter_read_by_two_convs_is_stored_for_each_kind_of_scale() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        kernel = tf.constant(ones(1, 1, 4, 4), name="w")
+        y = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME", name="one"))
+        return tf.nn.relu(tf.nn.conv2d(y, kernel, 1, "SAME", name="two"))
+
+    dynamic, _ = quantize(build(body, (None, 8, 8, 4)), Recipe(overrides=(Override(nodes="two", per_channel=False),)))
+    shapes = {n.name: const_value(n).shape for n in dynamic.nodes.values() if n.name in {"w_max", "w_whole_max"}}
+    assert shapes == {"w_max": (4,), "w_whole_max": ()}
+
+
+@pytest.mark.parametrize(("end", "left"), [("first_layer", "first"), ("last_layer", "second")])
+def test_the_first_and_the_last_layer_stay_float_on_request(end: str, left: str) -> None:
+    plan = plan_of(small_net, Recipe.model_validate({end: "fp32"}))
+    assert fp32_reasons(plan) == {left: f"recipe: {end} is fp32"}
+
+
+def branches(tf: Any, x: Any) -> Any:
+    a = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME", name="a"))
+    b = tf.nn.relu(tf.nn.conv2d(tf.concat([x, a], 3), ones(1, 1, 8, 4), 1, "SAME", name="b"))
+    c = tf.nn.relu(tf.nn.conv2d(b, ones(1, 1, 4, 4), 1, "SAME", name="c"))
+    d = tf.nn.relu(tf.nn.conv2d(b, ones(1, 1, 4, 4), 1, "SAME", name="d"))
+    return tf.nn.relu(tf.nn.conv2d(c, ones(1, 1, 4, 4), 1, "SAME", name="e")) + d
+
+
+def test_of_branches_every_one_has_its_first_and_last_layer() -> None:
+    assert list(fp32_reasons(plan_of(branches, Recipe(first_layer="fp32")))) == ["a", "b"]
+    assert sorted(fp32_reasons(plan_of(branches, Recipe(last_layer="fp32")))) == ["d", "e"]
+
+
+def test_a_matmul_is_told_that_it_keeps_its_float_bias() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME", name="conv"))
+        return tf.matmul(tf.reshape(y, [-1, 256]), ones(256, 4), name="dense")
+
+    plan = plan_of(body, Recipe(bias="qint32"))
+    assert "stays float32" in str(decision(plan, "dense").note)
+    assert decision(plan, "conv").note is None
+    assert decision(plan_of(body), "dense").note is None
+
+
+def test_what_was_left_in_float_behind_a_kernel_is_told() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME", name="whole"))
+        y = tf.sigmoid(tf.nn.conv2d(y, ones(1, 1, 4, 4), 1, "SAME", name="activated"), name="sigmoid")
+        return tf.nn.conv2d(y, ones(1, 1, 4, 4), 1, "SAME", name="last")
+
+    plan = plan_of(body)
+    assert decision(plan, "activated").stopped == "Sigmoid 'sigmoid' follows"
+    assert decision(plan, "whole").stopped is None
+    assert decision(plan, "last").stopped is None
+    assert decision(plan, "activated").line().endswith("left in float: Sigmoid 'sigmoid' follows")
 
 
 def test_of_two_convs_at_one_add_the_later_takes_the_add() -> None:
@@ -114,6 +222,7 @@ def test_a_signed_sum_before_a_padded_conv_is_left_in_float() -> None:
 
     plan = plan_of(body)
     assert decision(plan, "two").rule == "Conv2D"
+    assert str(decision(plan, "two").stopped).endswith("the kernels add unsigned summands only, and only before a Relu")
     assert {d.verdict for d in plan.decisions} == {"INT8"}
 
 

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from graphs import build, freeze, run
+from octavo import flow
 from octavo.errors import GraphError
 from octavo.graph import Graph, load_graph, save_graph
+from octavo.graph.attrs import read_dtype
 from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import quantize, quantize_file
 from octavo.recipe import Recipe
+from octavo.transform_graph.transform import transform
 
 
 def net(tf: Any, x: Any) -> Any:
@@ -67,3 +70,32 @@ def test_a_wrong_output_name_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(GraphError, match=r"no node named 'outt' .*near names: out"):
         quantize_file(tmp_path / "fp32.pb", *targets, recipe=Recipe(), inputs=["x"], outputs=["outt"])
     assert not any(target.exists() for target in targets)
+
+
+def relus(tf: Any, x: Any) -> Any:
+    rng = np.random.default_rng(0)
+    spread = np.float32(4) ** np.arange(8, dtype=np.float32)
+    y = tf.nn.conv2d(x, rng.normal(size=(1, 1, 4, 8)).astype(np.float32) * spread, 1, "SAME", name="one")
+    y = tf.nn.conv2d(tf.nn.relu(y), rng.normal(size=(1, 1, 8, 8)).astype(np.float32), 1, "SAME", name="two")
+    return tf.nn.conv2d(tf.nn.relu6(y), rng.normal(size=(1, 1, 8, 8)).astype(np.float32), 1, "SAME", name="three")
+
+
+def test_a_recipe_may_have_weights_equalized_and_says_which_are_not() -> None:
+    graph = build(relus, (None, 8, 8, 4))
+    (plain, told), (equalized, noted) = (quantize(graph, Recipe(equalize_weights=e)) for e in (False, True))
+    assert {d.name: d.note for d in told} == {"one": None, "two": None, "three": None}
+    notes = {d.name: d.note for d in noted}
+    assert (notes["one"], notes["three"]) == (None, None)
+    assert "not equalized: Relu6" in str(notes["two"])
+    first, second = ([n for n in g.nodes.values() if n.name.endswith("_qint8_const")] for g in (plain, equalized))
+    same = [a == b for a, b in zip(first, second, strict=True)]
+    assert same == [True, False, True]  # a scale of its own for each channel takes in what the first conv was scaled by
+
+
+@pytest.mark.parametrize("bias", ["float32", "qint32"])
+def test_the_fusing_stage_heeds_the_recipes_bias(bias: str) -> None:
+    recipe = Recipe.model_validate({"bias": bias})
+    frozen = freeze(quantize(build(net, (None, 8, 8, 4)), recipe)[0], x())
+    int8 = transform(frozen, flow.fuse(recipe))
+    kinds = {n.op: read_dtype(n.attrs["Tbias"]) for n in int8.nodes.values() if "Tbias" in n.attrs}
+    assert kinds == {"_FusedQuantizedConv2D": bias, "_QuantizedMatMul": "float32"}

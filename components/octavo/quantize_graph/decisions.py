@@ -26,6 +26,8 @@ class Decision:
         kind: why it stayed FP32: "missed" (a pattern that stopped short), "excluded" (by the recipe), "no kernel".
         reason: one sentence; None for INT8.
         at: the node or tensor where it stopped.
+        stopped: of an INT8 op, why an activation or add behind it was left in float; None when none was.
+        note: what else is worth knowing, e.g. a field of the recipe that does not hold for it.
     """
 
     name: str
@@ -35,10 +37,14 @@ class Decision:
     kind: Kind | None = None
     reason: str | None = None
     at: str | None = None
+    stopped: str | None = None
+    note: str | None = None
 
     def line(self) -> str:
         """The verdict as one line of text."""
         why = self.rule if self.verdict == "INT8" else f"{self.kind}: {self.reason}"
+        if self.stopped:
+            why = f"{why}; left in float: {self.stopped}"
         return f"{self.verdict}  {self.name}  ({self.op})  {why}"
 
 

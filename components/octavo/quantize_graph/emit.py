@@ -53,7 +53,7 @@ class _Emitter:
         self.plan = plan
         self.made: list[Node] = []
         self.ranges: dict[str, tuple[str, str]] = {}
-        self.filters, weights = quantized_filters(graph, plan.chains, per_channel=recipe.per_channel)
+        self.filters, weights = quantized_filters(graph, plan.chains, plan.per_channel)
         self.made += weights
         self.by_root = {c.root.name: c for c in plan.chains.values() if c.root.name in plan.encodings}
         self.shared = _shared_ranges(graph, plan)

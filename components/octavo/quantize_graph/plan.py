@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
-from octavo.int8.chain import ANCHORS, Chain, climb
+from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
-from octavo.quantize_graph.exclusions import Exclusions
 from octavo.quantize_graph.frames import in_frames
+from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
 from octavo.runtime.shapes import static_shapes
@@ -36,12 +36,14 @@ class Plan:
         chains: anchor name -> the chain that becomes one kernel, in execution order.
         carriers: name -> the pool, concat, pad or reshape that stays INT8, in execution order.
         encodings: float tensor name -> its 8-bit form, for every tensor that is quantized.
+        per_channel: the anchors that have a weight scale for each output channel.
         decisions: a verdict for each op that could be INT8, in execution order.
     """
 
     chains: dict[str, Chain] = field(default_factory=dict)
     carriers: dict[str, Node] = field(default_factory=dict)
     encodings: dict[str, Encoding] = field(default_factory=dict)
+    per_channel: frozenset[str] = frozenset()
     decisions: list[Decision] = field(default_factory=list)
 
 
@@ -63,10 +65,11 @@ class _Planner:
         self.positive = non_negative(self.order)
         self.in_loops = in_frames(self.order)
         self.shapes = static_shapes(graph, {n.data_inputs[0] for n in self.order if n.op in ANCHORS})
-        self.exclusions = Exclusions(recipe, self.order)
+        self.rules = Rules(recipe, graph, self.order)
         self.refused: dict[str, Decision] = {}
         self.without_sum: set[str] = set()
         self.given_up: dict[str, str] = {}
+        self.taken: set[str] = set()  # the nodes of all chains
 
     def run(self) -> Plan:
         anchors = [n for n in self.order if n.op in ANCHORS and not self._refuses(n)]
@@ -74,6 +77,8 @@ class _Planner:
             plan = self._attempt(anchors)
             if not self._gave_something_up(plan):
                 break
+        self.taken = {part.name for chain in plan.chains.values() for part in chain.nodes}
+        plan.per_channel = frozenset(n.name for n in anchors if self.rules.per_channel(n))
         plan.decisions = [self._decision(n, plan) for n in self.order if n.op in ANCHORS | CARRIERS.keys()]
         plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
         plan.decisions += in_functions(self.graph)
@@ -81,24 +86,25 @@ class _Planner:
 
     def _refuses(self, node: Node) -> bool:
         """Whether an anchor stays FP32 whatever is around it; the reason is kept."""
-        rule = self.exclusions.rule_for(node)
+        refusal = self._refusal(node)
+        if refusal is not None:
+            kind, reason = refusal
+            self.refused[node.name] = Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
+        return refusal is not None
+
+    def _refusal(self, node: Node) -> tuple[Kind, str] | None:
+        rule = self.rules.exclusion(node)
         if rule is not None:
-            self.refused[node.name] = Decision(node.name, node.op, "FP32", kind="excluded", reason=rule, at=node.name)
-            return True
-        reason = (
-            "it is in the body of a loop"
-            if node.name in self.in_loops
-            else why_not(self.graph, node, self.shapes[node.data_inputs[0]])
-        )
-        if reason is None and not self.recipe.signed_inputs:
-            source = producer_name(node.data_inputs[0])
-            if source not in self.positive:
-                reason = f"its input {source!r} may be negative and the recipe says signed_inputs: false"
-        if reason is not None:
-            self.refused[node.name] = Decision(
-                node.name, node.op, "FP32", kind="no kernel", reason=reason, at=node.name
-            )
-        return reason is not None
+            return "excluded", rule
+        data = node.data_inputs[0]
+        in_loop = node.name in self.in_loops
+        fault = "it is in the body of a loop" if in_loop else why_not(self.graph, node, self.shapes[data])
+        if fault is not None:
+            return "no kernel", fault
+        source = producer_name(data)
+        if source in self.positive or self.rules.signed_inputs(node):
+            return None
+        return "excluded", f"its input {source!r} may be negative and the recipe says signed_inputs: false"
 
     def _attempt(self, anchors: list[Node]) -> Plan:
         plan = Plan(chains=self._claim(anchors))
@@ -145,7 +151,7 @@ class _Planner:
     def _can_carry(self, node: Node) -> bool:
         if node.name in self.given_up:
             return False
-        reason = self.exclusions.rule_for(node) or carrier_fault(self.graph, node)
+        reason = self.rules.exclusion(node) or carrier_fault(self.graph, node)
         if reason is not None:
             self.given_up[node.name] = reason
         return reason is None
@@ -170,8 +176,7 @@ class _Planner:
 
     def _decision(self, node: Node, plan: Plan) -> Decision:
         if node.name in plan.chains:
-            chain = plan.chains[node.name]
-            return Decision(node.name, node.op, "INT8", rule=" + ".join(part.op for part in chain.nodes))
+            return self._taken(node, plan)
         if node.name in plan.carriers:
             return Decision(node.name, node.op, "INT8", rule=node.op)
         if node.name in self.refused:
@@ -180,6 +185,23 @@ class _Planner:
         kind: Kind = "excluded" if reason.startswith("recipe") else "missed"
         return Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
 
+    def _taken(self, node: Node, plan: Plan) -> Decision:
+        """The verdict on an anchor that is INT8: what its kernel takes in, and what it had to leave."""
+        chain = plan.chains[node.name]
+        left = [u for u in self.graph.consumers[chain.root.name] if u.op in _FUSABLE and u.name not in self.taken]
+        stopped = None
+        if left:
+            why = "; the kernels add unsigned summands only, and only before a Relu"
+            stopped = chain.stopped + (why if node.name in self.without_sum else "")
+        note = _MATMUL_BIAS if self.recipe.bias == "qint32" and node.op == "MatMul" else None
+        rule = " + ".join(part.op for part in chain.nodes)
+        return Decision(node.name, node.op, "INT8", rule=rule, stopped=stopped, note=note)
+
+
+_FUSABLE = ADDS | frozenset[str]().union(*ACTIVATIONS.values()) | {"BiasAdd", "Gelu", "Selu", "Softplus", "Mul"}
+"""Ops behind an anchor that a kernel may take in, or that are part of an activation: worth a word when it did not."""
+
+_MATMUL_BIAS = "its bias stays float32: TensorFlow's matmul kernel computes wrong results with a qint32 one"
 
 _LISTED = ANCHORS | {"MaxPool", "AvgPool", "ConcatV2"}
 """Ops that are listed when they stay FP32."""

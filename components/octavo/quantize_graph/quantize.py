@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from octavo.graph.graph import Graph
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.proto import load_graph, save_graph
 from octavo.int8.chain import ANCHORS
+from octavo.int8.equalization import equalize
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
@@ -35,10 +36,14 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     if not graph.outputs:
         raise GraphError("quantize_graph needs the output names; pass --output_node_names")
     graph = _with_default_attrs(graph.without_dead_nodes())
+    skipped: Mapping[str, str] = {}
+    if recipe.equalize_weights:
+        equalization = equalize(graph)
+        graph, skipped = equalization.graph, equalization.skipped
     plan = make_plan(graph, recipe)
     if not plan.chains:
         raise GraphError(_nothing_found(plan.decisions))
-    return emit(graph, plan, recipe), plan.decisions
+    return emit(graph, plan, recipe), [_noted(each, skipped.get(each.name)) for each in plan.decisions]
 
 
 def quantize_file(
@@ -69,6 +74,14 @@ def _with_default_attrs(graph: Graph) -> Graph:
     ops = ANCHORS | CARRIERS.keys()
     nodes = {n.name: with_default_attrs(n) if n.op in ops else n for n in graph.nodes.values()}
     return replace(graph, nodes=nodes)
+
+
+def _noted(decision: Decision, skipped: str | None) -> Decision:
+    """A decision with the reason why the op's weights could not be equalized, when there is one."""
+    if skipped is None:
+        return decision
+    notes = [note for note in (decision.note, f"its weights are not equalized: {skipped}") if note]
+    return replace(decision, note="; ".join(notes))
 
 
 def _nothing_found(decisions: list[Decision]) -> str:

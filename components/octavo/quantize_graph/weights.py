@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,24 +23,30 @@ class Filter:
 
 
 def quantized_filters(
-    graph: Graph, chains: Mapping[str, Chain], *, per_channel: bool
+    graph: Graph, chains: Mapping[str, Chain], per_channel: Collection[str]
 ) -> tuple[dict[str, Filter], list[Node]]:
     """Quantize the weights of every chain, each Const once for each way it is read.
+
+    Args:
+        graph: the float graph.
+        chains: anchor name -> its chain.
+        per_channel: the anchors with one scale for each output channel; the others have one for the whole tensor.
 
     Returns:
         Anchor name -> its filter, and the nodes to add.
     """
     filters: dict[str, Filter] = {}
     nodes: list[Node] = []
-    made: dict[tuple[str, int], Filter] = {}
+    made: dict[tuple[str, int], Filter] = {}  # (Const, its channel axis or -1 for one scale) -> its filter
     for name, chain in chains.items():
         const = const_behind(graph, chain.anchor.data_inputs[1])
         assert const is not None
-        axis = channel_axis(chain.anchor)
+        axis = channel_axis(chain.anchor) if name in per_channel else -1
         if (const.name, axis) not in made:
-            stem = f"{const.name}_axis{axis}" if any(key[0] == const.name for key in made) else const.name
+            ending = f"_axis{axis}" if axis >= 0 else "_whole"
+            stem = const.name + ending if any(key[0] == const.name for key in made) else const.name
             made[const.name, axis] = Filter(f"{stem}_dequantize", f"{stem}_rounding_error")
-            nodes += _quantized(stem, const_value(const), axis, per_channel=per_channel)
+            nodes += _quantized(stem, const_value(const), axis)
         filters[name] = made[const.name, axis]
     return filters, nodes
 
@@ -52,7 +58,8 @@ def channel_axis(anchor: Node) -> int:
     return 2 if anchor.op == "DepthwiseConv2dNative" else 3
 
 
-def _quantized(stem: str, weights: np.ndarray, axis: int, *, per_channel: bool) -> list[Node]:
+def _quantized(stem: str, weights: np.ndarray, axis: int) -> list[Node]:
+    per_channel = axis >= 0
     quantized = quantize_weights(weights, (axis,), per_channel=per_channel)
     shape = [-1 if a == axis else 1 for a in range(weights.ndim)] if per_channel else ()
     error = weights - quantized.codes * quantized.scale.reshape(shape)
@@ -62,5 +69,5 @@ def _quantized(stem: str, weights: np.ndarray, axis: int, *, per_channel: bool) 
         const_node(low, -quantized.high),
         const_node(high, quantized.high),
         const_node(f"{stem}_rounding_error", error.astype(np.float32)),
-        dequantize(f"{stem}_dequantize", codes, low, high, dtype="qint8", axis=axis if per_channel else -1),
+        dequantize(f"{stem}_dequantize", codes, low, high, dtype="qint8", axis=axis),
     ]
