@@ -1,4 +1,4 @@
-"""The kernels that octavo emits against exact integer arithmetic: random shapes, strides, paddings, signs and ranges."""
+"""The emitted kernels against exact integer arithmetic: random shapes, strides, paddings, signs and ranges."""
 
 from dataclasses import dataclass
 

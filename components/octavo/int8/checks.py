@@ -30,6 +30,14 @@ def why_not(graph: Graph, anchor: Node, shape: Shape) -> str | None:
     return _matmul_fault(anchor) if anchor.op == "MatMul" else _conv_fault(anchor, weights.shape, shape)
 
 
+def is_padded(conv: Node, filter_shape: tuple[int, ...]) -> bool:
+    """Whether a convolution's own padding may put zeros around its data."""
+    padding = conv.attrs["padding"].s
+    if padding == b"SAME":
+        return filter_shape[:2] != (1, 1)
+    return padding == b"EXPLICIT" and any(conv.attrs["explicit_paddings"].list.i)
+
+
 def _matmul_fault(anchor: Node) -> str | None:
     if anchor.attrs["transpose_a"].b:
         return "transpose_a has no INT8 kernel"

@@ -26,6 +26,7 @@ from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
+from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
 from octavo.int8.ops import Codes, Window, dequantize, private_copy, quantized_concat, quantized_pool
@@ -77,6 +78,12 @@ def drop_observers(graph: Graph) -> Graph:
             if readers[source] == 0 and "_eightbit_" in source:
                 dead.append(source)
     return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
+
+
+def _moved(quantize: Node, mover: Node, codes: Codes) -> Node:
+    """An op that moves values, on the codes."""
+    inputs = (codes.tensor, *mover.inputs[1:])
+    return replace(mover, name=quantize.name, inputs=inputs).with_attrs(T=dtype_attr(codes.dtype))
 
 
 def _explicit(node: Node) -> Node:
@@ -142,15 +149,23 @@ class _Lowerer:
         if source.name in self.chains:
             chain = self.chains[source.name]
             self.new[node.name] = self._conv(node, chain) if chain.anchor.op in CONVS else self._matmul(node, chain)
-        elif source.op in POOLS:
-            self.new[node.name] = [self._pool(node, source)]
         elif source.op == "ConcatV2":
-            parts = [self._operand(t).codes for t in source.data_inputs[:-1]]
-            self.new[node.name] = [quantized_concat(node.name, parts, source.data_inputs[-1])]
-        elif source.op in MOVERS and self._is_quantized(source.data_inputs[0]):
-            codes = self._operand(source.data_inputs[0]).codes
-            inputs = (codes.tensor, *source.inputs[1:])
-            self.new[node.name] = [replace(source, name=node.name, inputs=inputs).with_attrs(T=dtype_attr(codes.dtype))]
+            self.new[node.name] = [self._concat(node, source)]
+        elif source.op in POOLS | MOVERS and self._is_quantized(source.data_inputs[0]):
+            data = self._operand(source.data_inputs[0])
+            if source.op == "Pad" and data.span.shift != 0.0:
+                raise NotLoweredError(f"{source.name!r} pads with zeros, which code 0 of its input does not stand for")
+            self.spans[node.name] = data.span  # the codes stay what they were, whatever range was measured
+            self.new[node.name] = [self._pool(node, source) if source.op in POOLS else _moved(node, source, data.codes)]
+
+    def _concat(self, node: Node, concat: Node) -> Node:
+        parts = [self._operand(t) for t in concat.data_inputs[:-1]]
+        spans = [part.span for part in parts]
+        if len({(span.dtype, span.shift) for span in spans}) > 1:
+            raise NotLoweredError("its inputs are partly signed, partly not")
+        widest = replace(spans[0], low=min(s.low for s in spans), high=max(s.high for s in spans))
+        self.spans[node.name] = widest  # what the kernel rescales to
+        return quantized_concat(node.name, [part.codes for part in parts], concat.data_inputs[-1])
 
     def _conv(self, node: Node, chain: Chain) -> list[Node]:
         filters = filters_of(self.graph, chain.anchor)
@@ -158,6 +173,8 @@ class _Lowerer:
             raise NotLoweredError("its weights are not quantized constants")
         tensor, pads = self._unpadded(chain)
         data = self._operand(tensor)
+        if data.span.shift != 0.0 and (any(pads) or is_padded(chain.anchor, filters.values.shape)):
+            raise NotLoweredError("it pads with zeros, which code 0 of its input does not stand for")
         summand = None if chain.summand is None else self._operand(chain.summand)
         self._check_sum(node, summand)
         output = Operand(self._codes(node.name), self.spans[node.name])

@@ -22,7 +22,7 @@ class Carrier:
 CARRIERS: Mapping[str, Carrier] = {
     "MaxPool": Carrier(always=True),
     "AvgPool": Carrier(),
-    "ConcatV2": Carrier(),
+    "ConcatV2": Carrier(always=True),
     "Pad": Carrier(),
     "Reshape": Carrier(),
     "Squeeze": Carrier(),

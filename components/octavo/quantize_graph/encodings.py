@@ -9,6 +9,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import Chain, const_behind
+from octavo.int8.checks import is_padded
 from octavo.int8.ops import Mode
 
 if TYPE_CHECKING:
@@ -55,13 +56,7 @@ def _reader_tolerates(graph: Graph, tensor: str, reader: Node, plan: Plan) -> bo
     chain = plan.chains.get(reader.name)
     if chain is None or tensor not in reader.data_inputs[:1]:
         return True
-    return chain.anchor.op == "MatMul" or _unpadded(graph, chain.anchor)
-
-
-def _unpadded(graph: Graph, conv: Node) -> bool:
-    if conv.attrs["padding"].s == b"VALID":
+    if chain.anchor.op == "MatMul":
         return True
-    if conv.attrs["padding"].s != b"SAME":
-        return not any(conv.attrs["explicit_paddings"].list.i)
-    weights = const_behind(graph, conv.data_inputs[1])
-    return weights is not None and const_value(weights).shape[:2] == (1, 1)
+    weights = const_behind(graph, chain.anchor.data_inputs[1])
+    return weights is not None and not is_padded(chain.anchor, const_value(weights).shape)
