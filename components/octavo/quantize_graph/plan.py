@@ -138,10 +138,11 @@ class _Planner:
                 able.add(node.name)
         wanted = set()
         carriers = []
+        by_root = {chain.root.name: chain for chain in plan.chains.values()}
         for node in reversed(self.order):
-            if node.name in plan.chains:
-                chain = plan.chains[node.name]
-                wanted |= {t for t in (node.data_inputs[0], chain.summand) if t is not None}
+            if node.name in by_root:  # behind all that the chain reads, its summand included
+                chain = by_root[node.name]
+                wanted |= {t for t in (chain.anchor.data_inputs[0], chain.summand) if t is not None}
             elif node.name in able and (node.name in wanted or CARRIERS[node.op].always):
                 carriers.append(node)
                 wanted.update(carried_inputs(node))
