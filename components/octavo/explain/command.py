@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -46,7 +47,7 @@ def command(source: str, only: Only | None, form: str) -> None:
     found = explain(source, only=only)
     if form == "json":
         click.echo(json.dumps(found.document(), indent=2))
-    elif click.get_text_stream("stdout").isatty():
+    elif sys.stdout.isatty():
         Console().print(table(found))
     else:
         click.echo("\n".join(lines(found)))
