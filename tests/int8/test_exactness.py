@@ -109,9 +109,9 @@ def check(case: Case, *, public: bool) -> None:
     data, codes = integers(case)
     total = accumulated(case, data, codes)
     data_high = np.float32(case.magnitude * 3)
-    channel_high = (case.magnitude * rng.uniform(0.1, 2, codes.shape[3])).astype(np.float32)
-    value: np.ndarray = total * (float(data_high) / (127 if case.signed else 255)) * (channel_high.astype(float) / 127)
-    bias = (value.std() * rng.normal(size=codes.shape[3])).astype(np.float32)
+    channel_high = (case.magnitude * rng.uniform(0.1, 2, (codes.shape[3],))).astype(np.float32)
+    value = total * (float(data_high) / (127 if case.signed else 255)) * (channel_high.astype(float) / 127)
+    bias = np.float32(value.std()) * rng.normal(size=(codes.shape[3],)).astype(np.float32)
     summand = rng.integers(0, 256, value.shape)
     summand[:, 0] = 0  # the row that padding makes
     summand_high = np.float32(max(value.std(), 1e-6))
