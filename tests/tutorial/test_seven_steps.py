@@ -199,17 +199,10 @@ def noisy(log: str) -> str:
     return "\n".join(["Epoch 1: [0.25][0.75]", *lines[:2], "", lines[2] + records[3], "top-1 0.817", *lines[4:]])
 
 
-def shuffled(log: str) -> str:
-    return "\n".join(reversed(log.splitlines()))
-
-
-@pytest.mark.parametrize("change", [noisy, shuffled])
-def test_a_log_in_another_guise_gives_the_same_graph(
-    tutorial: Tutorial, tmp_path: Path, change: Callable[[str], str]
-) -> None:
+def test_a_log_in_another_guise_gives_the_same_graph(tutorial: Tutorial, tmp_path: Path) -> None:
     log, int8 = tmp_path / "log.txt", tmp_path / "int8.pb"
     text = (tutorial.folder / "min_max_log.txt").read_text()
-    log.write_text(change(text))
+    log.write_text(noisy(text))
     tutorial.steps_6c_and_7(log, int8)
 
     assert log.read_text() != text
