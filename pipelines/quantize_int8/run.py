@@ -14,7 +14,7 @@ from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.progress import StepLines
 from octavo.report.result import Result
-from octavo.storage import join, read_bytes
+from octavo.storage import join
 
 HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "pipeline.yaml"
@@ -42,17 +42,27 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
     """Run the compiled pipeline on this machine and print what came out."""
     start = time.monotonic()
     console = Console(file=sys.stdout)  # kfp.local puts another stdout in its place
-    log = work / "pipeline.log"
+    root = work / time.strftime("%Y%m%d-%H%M%S")
+    log = root / "pipeline.log"
     parameters |= {"recipe": recipe.read_text() if recipe else "", "target_uri": target_uri}
     try:
         with StepLines(console) as lines:
-            run_compiled(COMPILED, parameters, root=work, log=log, lines=lines)
+            run_compiled(COMPILED, parameters, root=root, log=log, lines=lines)
     except OctavoError as fault:
+        _print_figures(console, root)
         click.echo(f"octavo: error: {fault}", err=True)
         sys.exit(2)
-    report = join(target_uri, "report.html")
-    console.print(Result.model_validate_json(read_bytes(join(target_uri, "summary.json"))).table())
-    console.print(f"{time.monotonic() - start:.0f} s; report: {report}; everything printed: {log}", soft_wrap=True)
+    _print_figures(console, root)
+    console.print(
+        f"{time.monotonic() - start:.0f} s; report: {join(target_uri, 'report.html')}; everything printed: {log}",
+        soft_wrap=True,
+    )
+
+
+def _print_figures(console: Console, root: Path) -> None:
+    """The table of the run, as far as its report task came."""
+    for result in root.glob("*/report/result"):
+        console.print(Result.model_validate_json(result.read_bytes()).table())
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ GRAPH = parse_graph("input = Placeholder() dtype=float32 shape=<?,28,28,1>\npred
 
 
 @contextmanager
-def refused(target: Path, capsys: pytest.CaptureFixture[str], *words: str) -> Iterator[None]:
+def refused(target: Path, capsys: pytest.CaptureFixture[str], *words: str, shown: str = "") -> Iterator[None]:
     """The block ends with status 2 and one last sentence that holds the words; the target is not there."""
     with pytest.raises(SystemExit) as end:
         yield
-    last = capsys.readouterr().err.splitlines()[-1]
+    output = capsys.readouterr()
+    last = output.err.splitlines()[-1]
+    assert shown in output.out
     assert end.value.code == 2
     assert last.startswith("octavo: error: ")
     assert [word for word in words if word not in last] == []
@@ -59,10 +61,12 @@ def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=empty)])
 
 
-def test_an_accuracy_outside_the_tolerance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_accuracy_outside_the_tolerance_shows_the_figures_and_publishes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target, black = tmp_path / "target", tmp_path / "black.npz"
     np.savez(black, x=np.zeros((8, 28, 28, 1), np.uint8), y=np.zeros(8, np.int64))
-    with refused(target, capsys, "points of top-1"):
+    with refused(target, capsys, "points of top-1", shown="file size"):
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=black)])
 
 

@@ -34,7 +34,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[str]:
 def artifacts(run: subprocess.CompletedProcess[str], folder: Path) -> Path:
     """The folder that the run's tasks left their artifacts in."""
     assert run.returncode == 0
-    (only,) = (folder / "work").glob("quantize-int8-*")
+    (only,) = (folder / "work").glob("*/quantize-int8-*")
     return only
 
 

@@ -48,10 +48,13 @@ def command(model: str, output: str, recipe: Path | None, **options: Any) -> Non
     a Keras file. Data sets are folders of images or .npz files. Nothing is written when a step fails, or
     when the INT8 graph loses more top-1 than --tolerance.
     """
-    from octavo.quantize.quantize import Job, quantize_model
+    from octavo.quantize.quantize import Job, quantized
     from octavo.recipe import load_recipe
 
     job = Job(model=model, recipe=load_recipe(recipe), **options)
-    with StepLines(Console(stderr=True)) as lines:
-        result = quantize_model(job, output, lines.step)
-    Console().print(result.table())
+    with StepLines(Console(stderr=True)) as lines, quantized(job, lines.step) as made:
+        try:
+            with lines.step("Publish"):
+                made.publish(output)
+        finally:
+            Console().print(made.result.table())

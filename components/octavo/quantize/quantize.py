@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,31 +75,55 @@ class Files:
         self.folder = folder
 
 
-def quantize_model(job: Job, target: str, step: Step = nullcontext) -> Result:
-    """Run all steps and publish int8.pb, summary.json and report.html.
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A finished INT8 graph with its figures.
+
+    Attributes:
+        result: the figures.
+    """
+
+    result: Result
+    _files: Files
+    _tolerance: float
+
+    def publish(self, target: str) -> None:
+        """Write int8.pb, summary.json and report.html to a folder, a path or URI.
+
+        Raises:
+            AccuracyError: when the INT8 graph loses more than the tolerance; nothing is written then.
+            StorageError: when the target cannot be written.
+        """
+        from octavo.publish_model.publish import publish_model
+
+        publish_model(self._files.int8, self._files.result, self._files.page, target, tolerance=self._tolerance)
+
+
+@contextmanager
+def quantized(job: Job, step: Step = nullcontext) -> Iterator[Quantized]:
+    """Run all steps but the last; what they made can be published while the context lasts.
 
     Args:
         job: what to quantize, and how.
-        target: the folder to publish to, a path or URI.
         step: told of each step.
 
     Raises:
-        OctavoError: when a step cannot do its work, or the INT8 graph loses more than the tolerance; nothing
-            is published then.
+        OctavoError: when a step cannot do its work.
     """
     from octavo.data.preprocessing import preprocessing
     from octavo.runtime.environment import check_int8
 
     preprocessing(job.preprocessing)  # a misspelt preset is told now, not after a minute's work
     worker.start()  # it imports TensorFlow while this process does
-    check_int8(job.recipe.target)
+    with step("Check machine"):
+        check_int8(job.recipe.target)
     with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
         files = Files(Path(folder))
         ends = _optimize(job, files, step)
         _calibrate(job, files, ends, step)
         _lower(job, files, ends, step)
         _measure(job, files, ends, step)
-        return _publish(job, files, target, step)
+        yield Quantized(_report(job, files, step), files, job.tolerance)
 
 
 def _optimize(job: Job, files: Files, step: Step) -> Ends:
@@ -180,13 +204,12 @@ def _measure(job: Job, files: Files, ends: Ends, step: Step) -> None:
         write_json(files.benchmark, result.model_dump(mode="json"))
 
 
-def _publish(job: Job, files: Files, target: str, step: Step) -> Result:
-    from octavo.publish_model.publish import publish_model
+def _report(job: Job, files: Files, step: Step) -> Result:
     from octavo.report.report import write_report
 
     measured = job.validation is not None
     with step("Report"):
-        result = write_report(
+        return write_report(
             summary=files.summary,
             decisions=files.decisions,
             fp32_evaluation=files.fp32_evaluation if measured else None,
@@ -199,9 +222,6 @@ def _publish(job: Job, files: Files, target: str, step: Step) -> Result:
             html=files.page,
             summary_json=files.result,
         )
-    with step("Publish"):
-        publish_model(files.int8, files.result, files.page, target, tolerance=job.tolerance)
-    return result
 
 
 def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, ends: Ends) -> None:
