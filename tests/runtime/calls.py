@@ -33,6 +33,20 @@ def die(words: str) -> None:
     os.kill(os.getpid(), signal.SIGABRT)
 
 
+def stumble(_: str) -> None:
+    """Fail by a mistake in the program."""
+    _ = str(1 // 0)
+
+
+def multiply(path: str) -> None:
+    """Run TensorFlow."""
+    from octavo.runtime.tensorflow import import_tensorflow
+
+    tf = import_tensorflow()
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        Path(path).write_text(str(session.run(tf.constant(2.0) * 3.0)))
+
+
 def sleep(_: str) -> None:
     """Hang."""
     time.sleep(60)

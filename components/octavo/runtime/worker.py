@@ -1,8 +1,11 @@
-"""A process of its own for what may kill one, and for sums that must not depend on the machine's cores.
+"""Processes of their own for what may kill one, and for sums that must not depend on the machine's cores.
 
-The process imports TensorFlow once and takes one call after the other. Its ops run on one thread each: some of
-TensorFlow's sums (a MatMul of one row) come out differently on another number of threads, which is fixed for a process
-when it first runs TensorFlow.
+A worker is a process that has imported TensorFlow but never run it. For each call it forks a child, which runs the call
+and ends: so a call that aborts takes nothing with it, gives back all its memory, and pays for no import. Where this
+process has not run TensorFlow either, the worker itself is a fork of it, and TensorFlow is imported once for both.
+
+Ops run on one thread each there: some of TensorFlow's sums (a MatMul of one row) come out differently on another number
+of threads, which is fixed for a process when it first runs TensorFlow.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from octavo import errors
 from octavo.errors import GraphError, OctavoError
+from octavo.runtime.tensorflow import import_tensorflow
 
 TIMEOUT_SECONDS = 3600.0
 
@@ -32,91 +37,67 @@ class WorkerDiedError(GraphError):
 
 
 class Call(NamedTuple):
-    """What a worker is to do, in the caller's environment and folder."""
+    """What a worker is to do, in the caller's environment and folder, within some seconds."""
 
     function: str
     argument: str
     environment: dict[str, str]
     folder: str
+    timeout: float
+
+
+class Answer(NamedTuple):
+    """How a call ended: the class of the OctavoError that it raised, None where it raised none, and the message."""
+
+    kind: str | None
+    message: str
 
 
 class Worker:
-    """A process that runs functions of octavo by name."""
+    """A process that runs functions of octavo by name.
 
-    def __init__(self) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "octavo.runtime.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env=os.environ | ONE_THREAD,
-            text=True,
-        )
+    Args:
+        requests: where calls are written to, a line of JSON each.
+        answers: where their answers come from, in turn.
+    """
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process still takes calls."""
-        return self._process.poll() is None
+    def __init__(self, requests: IO[str], answers: IO[str]) -> None:
+        self._requests = requests
+        self._answers = answers
 
     def call(self, function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Run `function` ("octavo.module:name") with one text argument.
 
         Raises:
-            WorkerDiedError: when the process dies, or does not end within `timeout` seconds and is killed.
+            WorkerDiedError: when its process dies, or does not end within `timeout` seconds and is killed.
             OctavoError: what the function raised.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        timer = threading.Timer(timeout, self._process.kill)
-        timer.start()
-        try:
-            call = Call(function, argument, dict(os.environ), str(Path.cwd()))
-            self._process.stdin.write(json.dumps(call) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        finally:
-            timer.cancel()
-        if not answer:
-            raise WorkerDiedError(self._last_words(timeout))
-        kind, message = json.loads(answer)
-        if kind is not None:
-            fault: OctavoError = getattr(errors, kind)(message)
+        call = Call(function, argument, dict(os.environ), str(Path.cwd()), timeout)
+        self._requests.write(json.dumps(call) + "\n")
+        self._requests.flush()
+        line = self._answers.readline()
+        if not line:
+            raise WorkerDiedError("the worker process has gone")
+        answer = Answer(*json.loads(line))
+        if answer.kind == WorkerDiedError.__name__:
+            raise WorkerDiedError(answer.message)
+        if answer.kind is not None:
+            fault: OctavoError = getattr(errors, answer.kind)(answer.message)
             raise fault
 
     def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-        self._said.close()
-
-    def _last_words(self, timeout: float) -> str:
-        status = self._process.wait()
-        self._said.seek(0)
-        text = self._said.read().decode(errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()]
-        last = lines[-1][:300] if lines else "it said nothing"
-        if status == -signal.SIGKILL:
-            return f"the process was killed: out of memory, or not done within {timeout:g} s"
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"the process {how}: {last}"
+        """Let the process end."""
+        self._requests.close()
+        self._answers.close()
 
 
 _WORKERS: list[Worker] = []
 
 
-def start() -> Worker:
-    """The worker of this process, started now when there is none: its import of TensorFlow then goes on meanwhile."""
-    if not _WORKERS or not _WORKERS[0].alive:
-        stop()
-        _WORKERS.append(Worker())
-    return _WORKERS[0]
+def start() -> None:
+    """Start this process's worker when there is none; the earlier, the cheaper."""
+    if not _WORKERS:
+        _WORKERS.append(_forked() if _may_fork() else _spawned())
 
 
 def stop() -> None:
@@ -127,35 +108,106 @@ def stop() -> None:
 
 def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
     """Run a function in this process's worker. Raises as `Worker.call` does."""
-    start().call(function, argument, timeout=timeout)
+    start()
+    _WORKERS[0].call(function, argument, timeout=timeout)
 
 
 atexit.register(stop)
 
 
-def _serve() -> None:
-    """Answer calls until standard input ends. What the functions print goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    from octavo.runtime.tensorflow import import_tensorflow
+def _may_fork() -> bool:
+    """Whether TensorFlow has not run here, as far as one can know: only then can a fork of this process run it."""
+    return "tensorflow" not in sys.modules and threading.active_count() == 1
 
+
+def _forked() -> Worker:
     import_tensorflow()
-    for line in sys.stdin:
-        answers.write(json.dumps(_answer(Call(*json.loads(line)))) + "\n")
-        answers.flush()
+    from_parent, requests = os.pipe()
+    answers, to_parent = os.pipe()
+    if os.fork() == 0:
+        os.close(requests)
+        os.close(answers)
+        _serve_and_exit(from_parent, to_parent)
+    os.close(from_parent)
+    os.close(to_parent)
+    return Worker(os.fdopen(requests, "w"), os.fdopen(answers))
 
 
-def _answer(call: Call) -> tuple[str | None, str]:
-    """The class and message of the OctavoError that the call raised; None where it raised none."""
+def _spawned() -> Worker:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "octavo.runtime.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    process.returncode = 0  # it ends with its input: nobody waits for it
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return Worker(process.stdin, process.stdout)
+
+
+def _serve_and_exit(requests: int, answers: int) -> None:
+    status = 1
+    try:
+        _serve(requests, answers)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _serve(requests: int, answers: int) -> None:
+    """Answer calls until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's to handle
+    with os.fdopen(requests) as lines, os.fdopen(answers, "w") as out:
+        for line in lines:
+            out.write(json.dumps(_in_child(Call(*json.loads(line)))) + "\n")
+            out.flush()
+
+
+def _in_child(call: Call) -> Answer:
+    """Run a call in a fork of this process. What it prints is kept, and told when it dies."""
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile("w+") as told:
+        child = os.fork()
+        if child == 0:
+            _run_and_exit(call, said.fileno(), told)
+        timer = threading.Timer(call.timeout, os.kill, (child, signal.SIGKILL))
+        timer.start()
+        _, status = os.waitpid(child, 0)
+        timer.cancel()
+        timer.join()
+        told.seek(0)
+        text = told.read()
+        if text:
+            return Answer(*json.loads(text))
+        said.seek(0)
+        words = said.read().decode(errors="replace")
+        return Answer(WorkerDiedError.__name__, _last_words(os.waitstatus_to_exitcode(status), words, call.timeout))
+
+
+def _run_and_exit(call: Call, said: int, told: IO[str]) -> None:
+    status = 1
+    try:
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        told.write(json.dumps(_answer(call)))
+        told.flush()
+        status = 0
+    finally:
+        if status:
+            traceback.print_exc()
+        os._exit(status)
+
+
+def _answer(call: Call) -> Answer:
     os.environ.clear()
     os.environ.update(call.environment | ONE_THREAD)
     os.chdir(call.folder)
+    sys.path[:0] = [path for path in call.environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     module, _, name = call.function.partition(":")
     try:
         getattr(importlib.import_module(module), name)(call.argument)
     except OctavoError as fault:
-        return _kind(fault), str(fault)
-    return None, ""
+        return Answer(_kind(fault), str(fault))
+    return Answer(None, "")
 
 
 def _kind(fault: OctavoError) -> str:
@@ -163,5 +215,15 @@ def _kind(fault: OctavoError) -> str:
     return next(kind.__name__ for kind in type(fault).__mro__ if kind.__module__ == errors.__name__)
 
 
+def _last_words(status: int, text: str, timeout: float) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    last = lines[-1][:300] if lines else "it said nothing"
+    if status == -signal.SIGKILL:
+        return f"the process was killed: out of memory, or not done within {timeout:g} s"
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"the process {how}: {last}"
+
+
 if __name__ == "__main__":
-    _serve()
+    import_tensorflow()
+    _serve(os.dup(0), os.dup(1))
