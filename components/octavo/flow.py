@@ -33,7 +33,7 @@ FUSE = "fuse_quantized_conv_and_requantize(target={target}, bias={bias}) strip_u
 SHARDS = 4
 """Calibration pods."""
 
-BATCH_SIZE = 32
+BATCH_SIZE = 10
 """Examples a session run, in calibration and evaluation."""
 
 CALIBRATION_LIMIT = 500

@@ -14,7 +14,7 @@ from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
-    from octavo.ends import Ends
+    from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
     from octavo.report.result import Result
 
@@ -65,7 +65,6 @@ class Files:
         self.decisions = folder / "decisions.json"
         self.logged = folder / "logged.pb"
         self.log = folder / "min_max_log.txt"
-        self.ranged = folder / "ranged.pb"
         self.int8 = folder / "int8.pb"
         self.fp32_evaluation = folder / "fp32_evaluation.json"
         self.int8_evaluation = folder / "int8_evaluation.json"
@@ -119,18 +118,25 @@ def quantized(job: Job, step: Step = nullcontext) -> Iterator[Quantized]:
         check_int8(job.recipe.target)
     with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
         files = Files(Path(folder))
-        ends = _optimize(job, files, step)
-        _calibrate(job, files, ends, step)
-        _lower(job, files, ends, step)
-        _measure(job, files, ends, step)
+        graphs = int8_graph(job, files, step)
+        _measure(job, files, graphs, step)
         yield Quantized(_report(job, files, step), files, job.tolerance)
 
 
-def _optimize(job: Job, files: Files, step: Step) -> Ends:
-    """The model as an optimized FP32 graph; its inputs and outputs."""
+def int8_graph(job: Job, files: Files, step: Step) -> Graphs:
+    """Run the steps up to the INT8 graph, which `files.int8` then is. Raises as `quantized` does."""
+    graphs = _optimize(job, files, step)
+    _calibrate(job, files, graphs, step)
+    with step("Fuse"):
+        graphs.lower()
+    return graphs
+
+
+def _optimize(job: Job, files: Files, step: Step) -> Graphs:
+    """The model as an optimized FP32 graph."""
     from octavo.ends import read_ends
     from octavo.fetch_model.fetch import fetch_model
-    from octavo.freeze_graph.freeze import freeze_model
+    from octavo.quantize.graphs import Graphs
     from octavo.summarize_graph.summarize import summarize_model
 
     with step("Fetch model"):
@@ -139,31 +145,22 @@ def _optimize(job: Job, files: Files, step: Step) -> Ends:
         found = summarize_model(files.model, job.inputs, job.outputs)
         write_json(files.summary, found.document())
     ends = read_ends(files.summary)
-    with step("Freeze"):
-        freeze_model(files.model, files.frozen, input_names=ends.inputs, output_names=ends.outputs)
+    graphs = Graphs.model_validate(
+        {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}
+    )
     with step("Optimize"):
-        _transform(files.frozen, files.fp32, flow.OPTIMIZE, ends)
-    return ends
+        graphs.optimize()
+    return graphs
 
 
-def _calibrate(job: Job, files: Files, ends: Ends, step: Step) -> None:
+def _calibrate(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
     """The dynamic-range graph, and the log of its ranges."""
     from octavo.calibrate.calibrate import calibrate_file
     from octavo.merge_min_max_logs.merge import merge_logs
     from octavo.plan_shards.plan import plan_shards
-    from octavo.quantize_graph.quantize import quantize_file
 
     with step("Quantize"):
-        quantize_file(
-            files.fp32,
-            files.dynamic,
-            files.decisions,
-            recipe=job.recipe,
-            inputs=ends.inputs,
-            outputs=ends.outputs,
-        )
-    with step("Insert logging"):
-        _transform(files.dynamic, files.logged, flow.INSERT_LOGGING, ends)
+        graphs.quantize()
     with step("Plan shards"):
         shards = plan_shards(job.calibration, shards=job.shards, batch_size=job.batch_size, limit=job.limit)
     logs = [files.folder / f"min_max_log.{shard.index}.txt" for shard in shards]
@@ -176,31 +173,23 @@ def _calibrate(job: Job, files: Files, ends: Ends, step: Step) -> None:
                 shard=shard,
                 preprocessing=job.preprocessing,
                 batch_size=job.batch_size,
-                inputs=ends.inputs,
+                inputs=graphs.inputs,
             )
     with step("Merge logs"):
         merge_logs(logs, files.log)
 
 
-def _lower(job: Job, files: Files, ends: Ends, step: Step) -> None:
-    """The INT8 graph: ranges frozen, ops fused."""
-    with step("Freeze ranges"):
-        _transform(files.dynamic, files.ranged, flow.freeze_ranges(files.log, job.recipe), ends)
-    with step("Fuse"):
-        _transform(files.ranged, files.int8, flow.fuse(job.recipe), ends)
-
-
-def _measure(job: Job, files: Files, ends: Ends, step: Step) -> None:
+def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
     """Accuracy, where there are validation data, and speed of both graphs."""
     from octavo.benchmark.benchmark import benchmark_graphs
 
     if job.validation is not None:
         with step("Evaluate FP32"):
-            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, ends)
+            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
         with step("Evaluate INT8"):
-            _evaluate(files.int8, files.int8_evaluation, job.validation, job, ends)
+            _evaluate(files.int8, files.int8_evaluation, job.validation, job, graphs)
     with step("Benchmark"):
-        result = benchmark_graphs(files.fp32, files.int8, inputs=ends.inputs, outputs=ends.outputs)
+        result = benchmark_graphs(files.fp32, files.int8, inputs=graphs.inputs, outputs=graphs.outputs)
         write_json(files.benchmark, result.model_dump(mode="json"))
 
 
@@ -224,7 +213,7 @@ def _report(job: Job, files: Files, step: Step) -> Result:
         )
 
 
-def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, ends: Ends) -> None:
+def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> None:
     from octavo.evaluate.evaluate import evaluate_file
 
     result = evaluate_file(
@@ -232,13 +221,7 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, ends: Ends)
         dataset_uri=dataset,
         preprocessing=job.preprocessing,
         batch_size=job.batch_size,
-        inputs=ends.inputs,
-        outputs=ends.outputs,
+        inputs=graphs.inputs,
+        outputs=graphs.outputs,
     )
     write_json(evaluation, result.model_dump(mode="json"))
-
-
-def _transform(graph: Path, transformed: Path, transforms: str, ends: Ends) -> None:
-    from octavo.transform_graph.transform import transform_file
-
-    transform_file(graph, transformed, transforms, inputs=ends.inputs, outputs=ends.outputs)
