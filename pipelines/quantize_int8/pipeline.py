@@ -59,7 +59,7 @@ def dressed(task: Any, name: str, size: Size, *, stores: bool = False, cached: b
         name: what the graph in the UI shows.
         size: CPU and memory.
         stores: whether it reads or writes object storage and needs its keys.
-        cached: whether an earlier run's result may stand for it.
+        cached: whether an earlier run's result may stand for it: never where it reads a URI, whose content may change.
     """
     task.set_display_name(name)
     task.set_cpu_request(size.cpu_request).set_cpu_limit(size.cpu_limit)
@@ -95,7 +95,7 @@ def _calibrate(graph: Any, summary: Any, shards: Any, data: dict[str, Any]) -> A
     """The merged log of all shards, each calibrated in a pod of its own."""
     with dsl.ParallelFor(shards, name="Calibrate shards") as shard:
         task = components.calibrate(graph=graph, summary=summary, shard=shard, **data)
-        log = dressed(task, "Calibrate", RUN, stores=True).output
+        log = dressed(task, "Calibrate", RUN, stores=True, cached=False).output
     return dressed(components.merge_min_max_logs(logs=dsl.Collected(log)), "Merge logs", LIGHT).output
 
 
@@ -108,7 +108,7 @@ def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
 
 def _evaluate(graph: Any, summary: Any, data: dict[str, Any], name: str) -> Any:
     task = components.evaluate(graph=graph, summary=summary, **data)
-    return dressed(task, name, RUN, stores=True).output
+    return dressed(task, name, RUN, stores=True, cached=False).output
 
 
 def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
