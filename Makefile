@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 
-.PHONY: run test lint format compile train clean
+.PHONY: run test lint format compile train benchmark clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -32,6 +32,10 @@ compile: .venv/installed-run
 # Train the quick start's model again and cut its data sets.
 train: .venv/installed-train
 	$(BIN)/python $(PIPELINE)/quickstart/train.py
+
+# Compare with Neural Compressor and OpenVINO, which are installed beside octavo: accuracy, speed, cost (an hour).
+benchmark: .venv/installed-run
+	$(BIN)/python tests/benchmarks/compare.py
 
 # Remove what the other targets made.
 clean:

@@ -1,0 +1,30 @@
+"""Serve a graph in TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from octavo.graph.proto import load_graph, to_def
+from octavo.runtime.session import full_name
+from octavo.runtime.tensorflow import import_tensorflow
+from serving import serve
+
+
+def main() -> None:
+    """Load the graph into a session with TensorFlow's own settings, and serve it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("graph", type=Path)
+    parser.add_argument("--folder", required=True, type=Path)
+    given = parser.parse_args()
+    ends = json.loads((given.folder / "ends.json").read_text())
+    tf = import_tensorflow()
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(to_def(load_graph(given.graph)), name="")
+    session = tf.compat.v1.Session(graph=graph)
+    serve(session.make_callable(full_name(ends["output"]), [full_name(ends["input"])]))
+
+
+if __name__ == "__main__":
+    main()
