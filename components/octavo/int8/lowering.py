@@ -14,6 +14,8 @@ Whatever does not fit stays as it is, which is float arithmetic and always right
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,16 +124,21 @@ class _Lowerer:
             if span is not None:
                 self.spans[node.name] = self._capped(node, span)
         for node in quantizers:
-            self._try(node.name, self._lower_quantize, node)
+            with self._noting(node.name):
+                self._lower_quantize(node)
+            if node.name not in self.new and node.name in self.spans:
+                self.spans[node.name] = span_of(self.graph, node) or self.spans[node.name]  # as it quantizes itself
         for root, chain in self.chains.items():
             if chain.anchor.op in MATMULS and not self._feeds_quantize(root):
-                self._try(chain.anchor.name, self._lower_float_matmul, chain)
+                with self._noting(chain.anchor.name):
+                    self._lower_float_matmul(chain)
         return Lowering(self._rebuilt(), self.missed)
 
-    def _try(self, name: str, lower_one: object, subject: object) -> None:
-        assert callable(lower_one)
+    @contextmanager
+    def _noting(self, name: str) -> Iterator[None]:
+        """Let an op stay float when it cannot be lowered, and keep the reason."""
         try:
-            lower_one(subject)
+            yield
         except NotLoweredError as reason:
             self.missed[name] = str(reason)
 
