@@ -258,6 +258,14 @@ def test_a_conv_in_the_body_of_a_loop_stays_float_with_the_reason(
     assert decision(plan, "outer").verdict == "INT8"
 
 
+def test_a_concat_of_shapes_is_no_candidate() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME"))
+        return tf.reshape(y, tf.concat([tf.shape(y)[:1], [-1]], 0, name="shapes"))
+
+    assert "shapes" not in {d.name for d in plan_of(body).decisions}
+
+
 def test_needs_output_names() -> None:
     graph = build(small_net, (None, 8, 8, 4))
     with pytest.raises(GraphError, match="needs the output names"):

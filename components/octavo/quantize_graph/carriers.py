@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
@@ -33,6 +34,11 @@ CARRIERS: Mapping[str, Carrier] = {
 def carried_inputs(node: Node) -> tuple[str, ...]:
     """The inputs that hold codes: all but the axis of a concat, the first of every other carrier."""
     return node.data_inputs[:-1] if node.op == "ConcatV2" else node.data_inputs[:1]
+
+
+def carries_floats(node: Node) -> bool:
+    """Whether a node is of a carrier's type and moves float32 values; shapes are joined and cut by the same ops."""
+    return node.op in CARRIERS and read_dtype(node.attrs["T"]) == "float32"
 
 
 def carrier_fault(graph: Graph, node: Node) -> str | None:

@@ -18,7 +18,7 @@ from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
-from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault
+from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.frames import in_frames
@@ -79,7 +79,8 @@ class _Planner:
                 break
         self.taken = {part.name for chain in plan.chains.values() for part in chain.nodes}
         plan.per_channel = frozenset(n.name for n in anchors if self.rules.per_channel(n))
-        plan.decisions = [self._decision(n, plan) for n in self.order if n.op in ANCHORS | CARRIERS.keys()]
+        candidates = [n for n in self.order if n.op in ANCHORS or carries_floats(n)]
+        plan.decisions = [self._decision(n, plan) for n in candidates]
         plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
         plan.decisions += in_functions(self.graph)
         return plan

@@ -45,7 +45,9 @@ def other_float_ops(graph: Graph, decisions: Decisions) -> dict[str, int]:
 
 def computes_in_float(node: Node) -> bool:
     """Whether a node does arithmetic on floating-point numbers."""
-    return node.op not in BOOKKEEPING and "T" in node.attrs and read_dtype(node.attrs["T"]) in FLOATS
+    dtype = node.attrs.get("T")
+    typed = dtype is not None and dtype.WhichOneof("value") == "type"  # IdentityN's T is a list
+    return node.op not in BOOKKEEPING and typed and read_dtype(dtype) in FLOATS
 
 
 def ranges(graph: Graph) -> tuple[Range, ...]:
