@@ -18,6 +18,7 @@ from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.plan import make_plan
 from octavo.recipe import Recipe
+from octavo.runtime import worker
 from octavo.runtime.environment import check_kernels
 from octavo.runtime.trial import run_once
 
@@ -61,6 +62,7 @@ def quantize_file(
         OctavoError: as `quantize` does.
         EnvironmentFault: when this TensorFlow has no kernels for what the recipe asks for.
     """
+    worker.prepare()
     check_kernels(recipe.target)
     dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)
     run_once(dynamic)

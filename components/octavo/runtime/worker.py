@@ -100,6 +100,15 @@ def start() -> None:
         _WORKERS.append(_forked() if _may_fork() else _spawned())
 
 
+def prepare() -> None:
+    """Fork a worker while that is possible; where it is not, one is started when it is called.
+
+    To be called before work that runs TensorFlow in this process and may call the worker later.
+    """
+    if _may_fork():
+        start()
+
+
 def stop() -> None:
     """End this process's worker, if there is one."""
     while _WORKERS:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octavo.errors import GraphError, OctavoError, SpecError
 from octavo.graph import Graph, load_graph, save_graph
+from octavo.runtime import worker
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
 from octavo.transform_graph.proof import prove
@@ -53,6 +54,7 @@ def transform_file(
         OctavoError: when the file cannot be read, a transform fails, or the result does not run.
     """
     steps = _steps(transforms)
+    worker.prepare()
     graph = load_graph(in_graph).with_ends(inputs, outputs)
     result = _run(graph, steps)
     prove(result, instead_of=graph)
