@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 HERE = Path(__file__).resolve().parent
-SAMPLING_SECONDS = 0.05
+SAMPLING_SECONDS = 0.1
 LAST_LINES = 5
 
 
@@ -24,7 +24,7 @@ class Cost:
     Args:
         seconds: on the clock.
         cpu_seconds: of processor time.
-        peak_mb: resident memory at its highest, in 10^6 bytes.
+        peak_mb: resident memory at its highest, in 10^6 bytes; pages that processes share count once.
     """
 
     seconds: float
@@ -119,15 +119,20 @@ def _environment() -> dict[str, str]:
 
 
 def _session_memory(leader: int) -> int:
-    """Bytes of resident memory of all processes in the session that `leader` leads."""
+    """Bytes of resident memory of all processes in the session that `leader` leads; shared pages count once."""
     total = 0
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal():
             continue
         try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            if session == leader:
+                total += _proportional_set_size((folder / "smaps_rollup").read_text())
         except OSError:  # it has ended meanwhile
             continue
-        if int(fields[3]) == leader:
-            total += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
     return total
+
+
+def _proportional_set_size(text: str) -> int:
+    fields = dict(line.split(":", 1) for line in text.splitlines()[1:])
+    return int(fields["Pss"].split()[0]) * 1024 if "Pss" in fields else 0
