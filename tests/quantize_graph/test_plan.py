@@ -258,6 +258,17 @@ def test_a_conv_in_the_body_of_a_loop_stays_float_with_the_reason(
     assert decision(plan, "outer").verdict == "INT8"
 
 
+def test_a_pool_says_whether_its_input_or_its_reader_is_float() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = tf.nn.avg_pool2d(x, 2, 1, "SAME", name="first")
+        y = tf.nn.relu(tf.nn.conv2d(y, ones(1, 1, 4, 4), 1, "SAME"))
+        return tf.nn.softmax(tf.nn.avg_pool2d(y, 2, 2, "SAME", name="last"))
+
+    plan = plan_of(body)
+    assert decision(plan, "first").reason == "what it reads is not INT8"
+    assert "no INT8 op reads its output" in str(decision(plan, "last").reason)
+
+
 def test_a_concat_of_shapes_is_no_candidate() -> None:
     def body(tf: Any, x: Any) -> Any:
         y = tf.nn.relu(tf.nn.conv2d(x, ones(1, 1, 4, 4), 1, "SAME"))

@@ -15,7 +15,7 @@ WAYS_OUT = (
     ("body of a loop", "unroll the loop before quantizing"),
     ("it is inside the function", "inline the function before quantizing: freeze_graph does so where it can"),
     ("partly signed, partly not", "put a Relu behind every part that is joined, or leave one behind none"),
-    ("its neighbours are not INT8", "it follows the ops around it: see why those stayed FP32"),
+    ("what it reads is not INT8", "it follows the ops in front of it: see why those stayed FP32"),
     ("not Const", "make them constants in the model"),
     ("it joins a single tensor", "remove the concat, which does nothing"),
     ("no INT8 pool", "pad before the pool, or use SAME or VALID"),

@@ -183,9 +183,15 @@ class _Planner:
             return Decision(node.name, node.op, "INT8", rule=node.op)
         if node.name in self.refused:
             return self.refused[node.name]
-        reason = self.given_up.get(node.name, "its neighbours are not INT8")
+        reason = self.given_up.get(node.name) or self._uncarried(node, plan)
         kind: Kind = "excluded" if reason.startswith("recipe") else "missed"
         return Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
+
+    def _uncarried(self, node: Node, plan: Plan) -> str:
+        """Why an op that could carry codes does not: no codes come in, or nobody wants them behind it."""
+        if all(t in plan.encodings for t in carried_inputs(node)):
+            return "no INT8 op reads its output, which is more exact when it is computed in float"
+        return "what it reads is not INT8"
 
     def _taken(self, node: Node, plan: Plan) -> Decision:
         """The verdict on an anchor that is INT8: what its kernel takes in, and what it had to leave."""
