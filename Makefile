@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 
-.PHONY: run test lint format compile train benchmark clean
+.PHONY: run test lint format compile docs train benchmark clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -28,6 +28,10 @@ format: .venv/installed-test
 # Write the pipeline's YAML anew from its definition.
 compile: .venv/installed-run
 	$(BIN)/python $(PIPELINE)/pipeline.py
+
+# Write the tables, the catalogue and the picture that the documentation takes from the code.
+docs: .venv/installed-run
+	$(BIN)/python docs/generate.py
 
 # Train the quick start's model again and cut its data sets.
 train: .venv/installed-train

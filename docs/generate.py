@@ -1,0 +1,34 @@
+"""Write what the documentation takes from the code: `make docs`.
+
+README.md's tables, components/README.md and docs/images/pipeline.svg; a test fails when they are not what this writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from catalogue import catalogue
+from page_parts import in_sections
+from picture import draw
+from tables import sections
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def generated() -> dict[Path, str]:
+    """File -> its text."""
+    compiled = ROOT / "pipelines" / "quantize_int8" / "pipeline.yaml"
+    pipeline, platform = yaml.safe_load_all(compiled.read_text(encoding="utf-8"))
+    readme = ROOT / "README.md"
+    return {
+        readme: in_sections(readme.read_text(encoding="utf-8"), sections(pipeline)),
+        ROOT / "components" / "README.md": catalogue(),
+        ROOT / "docs" / "images" / "pipeline.svg": draw(pipeline, platform),
+    }
+
+
+if __name__ == "__main__":
+    for file, text in generated().items():
+        file.write_text(text, encoding="utf-8")
