@@ -51,18 +51,14 @@ def measure(python: str, program: str, arguments: Sequence[str], log: Path) -> C
             env=_environment(),
             start_new_session=True,
         )
-        peak = 0
-        while True:
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if ended:
-                break
-            peak = max(peak, _session_memory(process.pid))
+        session = _Session(process.pid)
+        while process.poll() is None:
+            session.sample()
             time.sleep(SAMPLING_SECONDS)
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         last = " | ".join(log.read_text(errors="replace").split("\n")[-LAST_LINES:])
         raise ProgramError(f"{program} ended with {process.returncode}: {last}")
-    return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, peak / 1e6)
+    return Cost(time.perf_counter() - start, session.cpu_seconds, session.peak / 1e6)
 
 
 class Runner:
@@ -118,19 +114,34 @@ def _environment() -> dict[str, str]:
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def _session_memory(leader: int) -> int:
-    """Bytes of resident memory of all processes in the session that `leader` leads; shared pages count once."""
-    total = 0
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdecimal():
-            continue
-        try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            if session == leader:
-                total += _proportional_set_size((folder / "smaps_rollup").read_text())
-        except OSError:  # it has ended meanwhile
-            continue
-    return total
+class _Session:
+    """What the processes of a session take, sampled; whether their parents wait for them does not matter."""
+
+    def __init__(self, leader: int) -> None:
+        self.leader = leader
+        self.ticks: dict[str, int] = {}
+        self.peak = 0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all processes, as last seen of each."""
+        return sum(self.ticks.values()) / os.sysconf("SC_CLK_TCK")
+
+    def sample(self) -> None:
+        """Look at the processes that live now; memory pages that they share count once."""
+        resident = 0
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdecimal():
+                continue
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) != self.leader:
+                    continue
+                self.ticks[folder.name] = int(fields[11]) + int(fields[12])
+                resident += _proportional_set_size((folder / "smaps_rollup").read_text())
+            except OSError:  # it has ended meanwhile
+                continue
+        self.peak = max(self.peak, resident)
 
 
 def _proportional_set_size(text: str) -> int:
