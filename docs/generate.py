@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from catalogue import catalogue
+from field_tables import sections
 from page_parts import in_sections
 from picture import draw
-from tables import sections
 
 ROOT = Path(__file__).resolve().parents[1]
 
