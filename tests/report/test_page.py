@@ -127,4 +127,6 @@ def test_a_browser_shows_the_page_in_a_sandboxed_frame(inputs: ReportInputs) -> 
 def _flags(folder: Path) -> list[str]:
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     window = ["--window-size=1000,1000", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}"]
-    return ["--headless", "--no-sandbox", *quiet, *window]
+    # a frame in a process of its own may not be drawn yet when the picture is taken
+    complete = ["--disable-features=IsolateSandboxedIframes", "--virtual-time-budget=10000"]
+    return ["--headless", "--no-sandbox", *quiet, *window, *complete]
