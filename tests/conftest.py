@@ -15,7 +15,7 @@ from servers import StorageServer, fake_gcs, seaweedfs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for name in list(os.environ):
-    if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_")):
+    if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_", "OCTAVO_IMAGE")):
         del os.environ[name]
 
 _folders = count(1)

@@ -1,11 +1,13 @@
 """From a trained FP32 model in object storage to a verified INT8 model in object storage.
 
-Run this file to write pipeline.yaml anew beside it.
+Run this file to write pipeline.yaml anew beside it, or with --output elsewhere. The environment variable OCTAVO_IMAGE
+names another image than the published one: `octavo.image`.
 """
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 from kfp import compiler, dsl, kubernetes
 
 from octavo import components, flow
@@ -189,5 +191,12 @@ def compile_pipeline(target: Path = COMPILED) -> None:
     compiler.Compiler().compile(quantize_int8, str(target))
 
 
+@click.command(context_settings={"show_default": True})
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=COMPILED, help="File to write.")
+def main(output: Path) -> None:
+    """Write the compiled pipeline."""
+    compile_pipeline(output)
+
+
 if __name__ == "__main__":
-    compile_pipeline()
+    main()
