@@ -26,6 +26,7 @@ COMMANDS = {
     "benchmark": ("octavo.benchmark.command", "Time the FP32 and the INT8 graph in alternation."),
     "report": ("octavo.report.command", "Write the HTML report and the JSON summary."),
     "publish-model": ("octavo.publish_model.command", "Copy an INT8 model to its target if it is accurate enough."),
+    "run-component": ("octavo.run_component.command", "Run a KFP component on local files, as Argo's pods do."),
 }
 """Command name -> the module whose `command` it is, and its line in `octavo --help`."""
 

@@ -1,0 +1,129 @@
+"""Write what the chart takes from the project: `make chart`.
+
+charts/octavo/files: the compiled pipeline in two parts, the table of its steps and the names of its credentials;
+Chart.yaml's versions; and the chart's README.md from the comments in values.yaml. A test fails when they are not current.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from octavo import __version__
+from step_table import needs, step_table
+
+CHART = Path(__file__).resolve().parent / "octavo"
+COMPILED = CHART.parents[1] / "pipelines" / "quantize_int8" / "pipeline.yaml"
+
+README = """\
+# octavo, the chart
+
+Installs the quantization pipeline where a platform runs Kubeflow Pipelines (modes `kfp` and `kfp-native`) or only Argo
+Workflows (mode `argo`). It installs neither of the two.
+
+- [Kubeflow Pipelines](../../docs/install-kubeflow.md), [Argo Workflows](../../docs/install-argo.md)
+- [schedules](../../docs/schedules.md), [object stores](../../docs/object-stores.md), [sizing](../../docs/sizing.md),
+  [upgrading](../../docs/upgrading.md)
+
+```shell
+helm install octavo charts/octavo --namespace kubeflow
+helm test octavo --namespace kubeflow --logs
+```
+
+## Values
+
+{values}
+
+This page is written by `make chart` from the comments in values.yaml.
+"""
+
+
+def chart_files() -> dict[Path, str]:
+    """File -> its text."""
+    pipeline, platform = yaml.safe_load_all(COMPILED.read_text(encoding="utf-8"))
+    files = CHART / "files"
+    return {
+        files / "pipeline-spec.yaml": _dump(pipeline),
+        files / "platform-spec.yaml": _dump(platform),
+        files / "steps.yaml": _dump(_workflow(pipeline, platform)),
+        files / "credentials.yaml": _dump(_credentials(platform)),
+        CHART / "Chart.yaml": re.sub(
+            r"^(version|appVersion): .*$", rf"\1: {__version__}", (CHART / "Chart.yaml").read_text(), flags=re.MULTILINE
+        ),
+        CHART / "README.md": README.format(values=_values_table()),
+    }
+
+
+def _dump(document: Any) -> str:
+    return str(yaml.safe_dump(document, sort_keys=False, width=120))
+
+
+def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
+    """The steps with what a template needs to know of each, and the pipeline's parameters."""
+    steps = step_table(pipeline, platform)
+    for step in steps:
+        step["needs"] = needs(step)
+        step["passed"] = {name: source for name, source in step["artifacts"].items() if not source.get("all")}
+        step["looped"] = any("each" in source for source in step["parameters"].values())
+    parameters = pipeline["root"]["inputDefinitions"]["parameters"]
+    return {
+        "title": "Quantize to INT8",
+        "description": pipeline["pipelineInfo"]["description"],
+        "parameters": {name: _parameter(parameters[name]) for name in parameters},
+        "steps": steps,
+    }
+
+
+def _parameter(given: dict[str, Any]) -> dict[str, Any]:
+    made = {"description": given["description"], "required": "defaultValue" not in given}
+    if "defaultValue" in given:
+        value = given["defaultValue"]
+        made["default"] = f"{value:g}" if isinstance(value, float) else str(value)
+    return made
+
+
+def _credentials(platform: dict[str, Any]) -> dict[str, Any]:
+    """The entries of the object store's Secret that become variables, and the folder that it is mounted at."""
+    first = next(iter(platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()))
+    return {
+        "variables": [entry["envVar"] for entry in first["secretAsEnv"][0]["keyToEnv"]],
+        "folder": first["secretAsVolume"][0]["mountPath"],
+    }
+
+
+def _values_table() -> str:
+    lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
+    rows = [f"| `{key}` | `{default}` | {meaning} |" for key, default, meaning in described(lines)]
+    return "\n".join(["| value | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def described(lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Key, default and meaning of each value with a `# --` comment."""
+    values = yaml.safe_load("\n".join(lines))
+    path: list[tuple[int, str]] = []
+    comment: list[str] = []
+    for line in lines:
+        if found := re.match(r" *# (?:-- )?(.*)", line):
+            comment = [found[1]] if "# -- " in line else [*comment, found[1]]
+        elif found := re.match(r"( *)(\w+):", line):
+            path = [*(entry for entry in path if entry[0] < len(found[1])), (len(found[1]), found[2])]
+            if comment:
+                keys = [key for _, key in path]
+                yield ".".join(keys), _default(values, keys), " ".join(comment).replace("|", "\\|")
+            comment = []
+
+
+def _default(values: Any, keys: list[str]) -> str:
+    for key in keys:
+        values = values[key]
+    return str(yaml.safe_dump(values, default_flow_style=True, width=1000)).removesuffix("...\n").strip()
+
+
+if __name__ == "__main__":
+    for file, text in chart_files().items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")

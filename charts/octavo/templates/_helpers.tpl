@@ -1,0 +1,203 @@
+{{- define "octavo.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "octavo.fullname" -}}
+{{- $name := include "octavo.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "octavo.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "octavo.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "octavo.labels" -}}
+{{ include "octavo.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.extraLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "octavo.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "octavo.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "octavo.image" -}}
+{{- $image := .Values.image.repository -}}
+{{- with .Values.image.registry -}}
+{{- $image = printf "%s/%s" (trimSuffix "/" .) $image -}}
+{{- end -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $image .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "octavo.pullSecrets" -}}
+{{- range .Values.image.pullSecrets }}
+- name: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* The Secret with the store's keys; empty where pods have an identity of their own. */}}
+{{- define "octavo.storeSecret" -}}
+{{- if not .Values.objectStore.workloadIdentity -}}
+{{- if .Values.objectStore.secret.create -}}
+{{- printf "%s-object-store" (include "octavo.fullname" .) -}}
+{{- else -}}
+{{- .Values.objectStore.existingSecret -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Variables of every pod: proxies and the private authorities. */}}
+{{- define "octavo.siteVariables" -}}
+{{- range $name, $value := dict "HTTP_PROXY" .Values.proxy.http "HTTPS_PROXY" .Values.proxy.https "NO_PROXY" .Values.proxy.noProxy }}
+{{- if $value }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+- name: {{ lower $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- if .Values.privateCA.existingSecret }}
+{{- range list "AWS_CA_BUNDLE" "REQUESTS_CA_BUNDLE" "SSL_CERT_FILE" }}
+- name: {{ . }}
+  value: /etc/octavo/ca/{{ $.Values.privateCA.key }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Variables of the values' object store, which count before the Secret's. */}}
+{{- define "octavo.storeVariables" -}}
+{{- with .Values.objectStore.endpoint }}
+- name: S3_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.objectStore.region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* All variables of a pod that reads or writes the store. */}}
+{{- define "octavo.storePodVariables" -}}
+{{- $given := include "octavo.storeVariables" . | fromYamlArray -}}
+{{- $names := list -}}
+{{- range $given }}{{- $names = append $names .name }}{{- end -}}
+{{- with include "octavo.storeSecret" . }}
+{{- $secret := . }}
+{{- range ($.Files.Get "files/credentials.yaml" | fromYaml).variables }}
+{{- if not (has . $names) }}
+- name: {{ . }}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: true}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- include "octavo.storeVariables" . }}
+{{- include "octavo.siteVariables" . }}
+{{- end -}}
+
+{{- define "octavo.caMount" -}}
+{{- if .Values.privateCA.existingSecret }}
+- name: ca
+  mountPath: /etc/octavo/ca
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "octavo.caVolume" -}}
+{{- if .Values.privateCA.existingSecret }}
+- name: ca
+  secret: {secretName: {{ .Values.privateCA.existingSecret }}}
+{{- end }}
+{{- end -}}
+
+{{- define "octavo.storeMount" -}}
+{{- if include "octavo.storeSecret" . }}
+- name: object-store
+  mountPath: {{ (.Files.Get "files/credentials.yaml" | fromYaml).folder }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "octavo.storeVolume" -}}
+{{- with include "octavo.storeSecret" . }}
+- name: object-store
+  secret: {secretName: {{ . }}, optional: true}
+{{- end }}
+{{- end -}}
+
+{{/* A parameter as text: documents become JSON. */}}
+{{- define "octavo.text" -}}
+{{- if or (kindIs "map" .) (kindIs "slice" .) -}}
+{{- toJson . -}}
+{{- else if kindIs "float64" . -}}
+{{- if eq (floor .) . -}}{{- int64 . -}}{{- else -}}{{- . -}}{{- end -}}
+{{- else -}}
+{{- . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What no schema can say. */}}
+{{- define "octavo.check" -}}
+{{- $steps := list -}}
+{{- range (.Files.Get "files/steps.yaml" | fromYaml).steps }}{{- $steps = append $steps .name }}{{- end -}}
+{{- range $name, $_ := .Values.resources -}}
+{{- if not (has $name $steps) -}}
+{{- fail (printf "resources.%s: there is no step of that name; wanted one of %s" $name (join ", " $steps)) -}}
+{{- end -}}
+{{- end -}}
+{{- $known := (.Files.Get "files/steps.yaml" | fromYaml).parameters -}}
+{{- range $name, $_ := .Values.parameters -}}
+{{- if not (hasKey $known $name) -}}
+{{- fail (printf "parameters.%s: the pipeline has no parameter of that name; wanted one of %s" $name (join ", " (keys $known | sortAlpha))) -}}
+{{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $schedule := .Values.schedules -}}
+{{- if has .name $names -}}
+{{- fail (printf "schedules: two are named %s; give each a name of its own" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- range $name, $_ := .parameters -}}
+{{- if not (hasKey $known $name) -}}
+{{- fail (printf "schedules, %s: the pipeline has no parameter %s; wanted one of %s" $schedule.name $name (join ", " (keys $known | sortAlpha))) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $parameter := $known -}}
+{{- $given := or (hasKey $schedule.parameters $name) (and (eq $.Values.mode "argo") (hasKey $.Values.parameters $name)) -}}
+{{- if and $parameter.required (not $given) -}}
+{{- fail (printf "schedules, %s: the parameter %s is missing" $schedule.name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .timeZone (ne $.Values.mode "argo") -}}
+{{- fail (printf "schedules, %s: timeZone works in mode argo only; Kubeflow Pipelines runs all schedules in the zone of its controller's CRON_SCHEDULE_TIMEZONE" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if ne .Values.mode "argo" -}}
+{{- if .Values.priorityClassName -}}
+{{- fail "priorityClassName works in mode argo only; Kubeflow Pipelines gives its pods none" -}}
+{{- end -}}
+{{- if .Values.parameters -}}
+{{- fail "parameters works in mode argo only; in Kubeflow give them to the run, or to the schedule" -}}
+{{- end -}}
+{{- else if not .Values.objectStore.bucket -}}
+{{- fail "objectStore.bucket is empty; mode argo keeps the artifacts between steps there" -}}
+{{- end -}}
+{{- end -}}

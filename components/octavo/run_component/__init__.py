@@ -1,0 +1,1 @@
+"""Run a component's function on local files, as pods of an Argo workflow do."""

@@ -1,0 +1,76 @@
+"""Components on local files, with flags read from their specification."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from octavo.cli import main
+from quickstart import QUICKSTART
+
+
+def run(*words: object) -> int | str | None:
+    with pytest.raises(SystemExit) as end:
+        main(["run-component", *map(str, words)])
+    return end.value.code
+
+
+def record(node: str, low: float, high: float) -> str:
+    return f";{node}__print__;__requant_min_max:[{low}][{high}]\n"
+
+
+def test_a_returned_list_goes_to_the_file_or_to_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("plan-shards", f"--dataset-uri={QUICKSTART.calibration}", "--shards=2", "--batch-size=10")
+
+    assert run(*words, f"--output={tmp_path / 'out' / 'shards'}") == 0
+    assert run(*words) == 0
+    shards = json.loads((tmp_path / "out" / "shards").read_text())
+    assert [shard["index"] for shard in shards] == [0, 1]
+    assert json.loads(capsys.readouterr().out) == shards
+
+
+def test_a_list_of_artifacts_is_every_file_of_a_folder(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for number in range(3):
+        (logs / str(number)).write_text(record("a", 0, number))
+
+    assert run("merge_min_max_logs", f"--logs={logs}", f"--merged={tmp_path / 'deep' / 'merged'}") == 0
+    assert (tmp_path / "deep" / "merged").read_text().count("requant_min_max") == 3
+
+
+def test_an_empty_folder_of_artifacts_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+
+    assert run("merge-min-max-logs", f"--logs={tmp_path / 'logs'}", f"--merged={tmp_path / 'merged'}") == 2
+    assert "holds no file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [("--shard={index: 0}", "is no JSON"), ("--batch-size=ten", "'ten' is not a valid integer")],
+)
+def test_a_parameter_of_another_type_is_refused(
+    flag: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = tmp_path / "graph"
+    graph.touch()
+    given = {"graph": graph, "summary": graph, "dataset-uri": "d", "shard": "{}", "preprocessing": "unit"}
+    flags = [f"--{name}={value}" for name, value in {**given, "batch-size": 1, "log": tmp_path / "log"}.items()]
+
+    assert run("calibrate", *flags, flag) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_missing_artifact_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("freeze-graph", "--model=nowhere", "--summary=nowhere", f"--frozen={tmp_path / 'f'}") == 2
+    assert "'nowhere' does not exist" in capsys.readouterr().err
+
+
+def test_an_unknown_component_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("calibrated") == 2
+    assert "calibrated" in capsys.readouterr().err
