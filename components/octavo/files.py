@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Write a file under a temporary name beside its own, then rename it. Makes the folder when it is missing."""
+def write_atomically(path: str | Path, content: bytes | str | Iterable[bytes]) -> None:
+    """Write a file under a temporary name beside its own, then rename it. Makes the folder when it is missing.
+
+    Args:
+        path: the file.
+        content: all of it, or its parts in turn; when making a part fails, no file is left.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    whole = content.encode() if isinstance(content, str) else content
+    parts = [whole] if isinstance(whole, bytes) else whole
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except BaseException:

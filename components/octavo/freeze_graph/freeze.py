@@ -70,14 +70,17 @@ def freeze_model(model: Path, frozen: Path, *, input_names: Sequence[str] = (), 
         GraphError: when the model cannot be read, a name is not in it, a variable has no value, or the frozen graph
             does not run.
     """
+    write_frozen(frozen_model(model, input_names=input_names, output_names=output_names), frozen)
+
+
+def frozen_model(model: Path, *, input_names: Sequence[str] = (), output_names: Sequence[str]) -> Frozen:
+    """Freeze a model of any kind, without running the result. Takes and raises what `freeze_model` does."""
     found = read_model(model)
     if found.kind == "keras":
-        made = freeze_keras(found.graph, input_names, output_names)
-    elif found.kind == "saved_model":
-        made = freeze_saved_model(found.graph, input_names, output_names)
-    else:
-        made = freeze_graph(load_graph(found.graph), found.checkpoint, input_names, output_names)
-    write_frozen(made, frozen)
+        return freeze_keras(found.graph, input_names, output_names)
+    if found.kind == "saved_model":
+        return freeze_saved_model(found.graph, input_names, output_names)
+    return freeze_graph(load_graph(found.graph), found.checkpoint, input_names, output_names)
 
 
 def write_frozen(made: Frozen, path: Path | None) -> str:

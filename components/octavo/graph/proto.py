@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +97,21 @@ def save_graph(graph: Graph, path: str | Path, *, as_text: bool = False) -> None
     """
     from google.protobuf import text_format
 
-    graph_def = to_def(graph)
     if as_text:
-        content = text_format.MessageToString(graph_def).encode()
+        content = text_format.MessageToString(to_def(graph)).encode()
+        write_atomically(Path(path).expanduser(), content)
     else:
-        size = graph_def.ByteSize()
-        if size > MAX_GRAPH_BYTES:
-            raise GraphError(f"the graph takes {size:,} bytes; a GraphDef file ends at {MAX_GRAPH_BYTES:,}")
-        content = graph_def.SerializeToString(deterministic=True)
-    write_atomically(Path(path).expanduser(), content)
+        write_atomically(Path(path).expanduser(), _serialized(graph))
+
+
+def _serialized(graph: Graph) -> Iterator[bytes]:
+    """A GraphDef's bytes, node by node: messages that stand one after the other in a file are read as one message."""
+    nodes = (Graph({name: node}) for name, node in graph.nodes.items())
+    rest = replace(graph, nodes={})
+    total = 0
+    for part in itertools.chain(nodes, [rest]):
+        content = to_def(part).SerializeToString(deterministic=True)
+        total += len(content)
+        if total > MAX_GRAPH_BYTES:
+            raise GraphError(f"the graph takes more than {MAX_GRAPH_BYTES:,} bytes, where a GraphDef file ends")
+        yield content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -13,12 +14,16 @@ from octavo.recipe import Recipe
 from octavo.runtime import worker
 
 
+def summarize(model: Path, summary: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Write the summary of a fetched model. Raises as summarize_graph does."""
+    worker.call(f"{__name__}:_summarize", json.dumps([str(model), str(summary), inputs, outputs]))
+
+
 class Graphs(BaseModel):
     """The files of the chain's graphs, and what they need beside them.
 
     Attributes:
         model: the fetched model.
-        frozen: the frozen graph.
         fp32: the optimized FP32 graph.
         decisions: the verdict on each op, JSON.
         dynamic: the dynamic-range graph.
@@ -33,7 +38,6 @@ class Graphs(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     model: Path
-    frozen: Path
     fp32: Path
     decisions: Path
     dynamic: Path
@@ -45,7 +49,7 @@ class Graphs(BaseModel):
     recipe: Recipe
 
     def optimize(self) -> None:
-        """Write the frozen and the optimized graph. Raises as freeze_graph and transform_graph do."""
+        """Write the optimized FP32 graph. Raises as freeze_graph and transform_graph do."""
         worker.call(f"{__name__}:_optimize", self.model_dump_json())
 
     def quantize(self) -> None:
@@ -62,13 +66,24 @@ class Graphs(BaseModel):
             raise
 
 
+def _summarize(request: str) -> None:
+    from octavo.summarize_graph.summarize import summarize_model
+
+    model, summary, inputs, outputs = json.loads(request)
+    write_json(summary, summarize_model(Path(model), inputs, outputs).document())
+
+
 def _optimize(request: str) -> None:
-    from octavo.freeze_graph.freeze import freeze_model
-    from octavo.transform_graph.transform import transform_file
+    from octavo.freeze_graph.freeze import frozen_model
+    from octavo.graph.proto import save_graph
+    from octavo.transform_graph.proof import prove
+    from octavo.transform_graph.transform import transform
 
     graphs = Graphs.model_validate_json(request)
-    freeze_model(graphs.model, graphs.frozen, input_names=graphs.inputs, output_names=graphs.outputs)
-    transform_file(graphs.frozen, graphs.fp32, flow.OPTIMIZE, inputs=graphs.inputs, outputs=graphs.outputs)
+    frozen = frozen_model(graphs.model, input_names=graphs.inputs, output_names=graphs.outputs).graph
+    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), flow.OPTIMIZE)
+    prove(fp32, instead_of=frozen)
+    save_graph(fp32, graphs.fp32)
 
 
 def _quantize(request: str) -> None:

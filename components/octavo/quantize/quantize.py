@@ -59,7 +59,6 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.model = folder / "model"
         self.summary = folder / "model_summary.json"
-        self.frozen = folder / "frozen.pb"
         self.fp32 = folder / "fp32.pb"
         self.dynamic = folder / "dynamic.pb"
         self.decisions = folder / "decisions.json"
@@ -136,14 +135,12 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     """The model as an optimized FP32 graph."""
     from octavo.ends import read_ends
     from octavo.fetch_model.fetch import fetch_model
-    from octavo.quantize.graphs import Graphs
-    from octavo.summarize_graph.summarize import summarize_model
+    from octavo.quantize.graphs import Graphs, summarize
 
     with step("Fetch model"):
         fetch_model(job.model, files.model)
     with step("Summarize"):
-        found = summarize_model(files.model, job.inputs, job.outputs)
-        write_json(files.summary, found.document())
+        summarize(files.model, files.summary, job.inputs, job.outputs)
     ends = read_ends(files.summary)
     graphs = Graphs.model_validate(
         {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}

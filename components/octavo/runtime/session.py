@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +13,7 @@ from octavo.graph.graph import Graph
 from octavo.graph.names import producer_name
 from octavo.graph.proto import to_def
 from octavo.graph.tensors import Array
+from octavo.runtime.mapped import with_mapped_constants
 from octavo.runtime.tensorflow import import_tensorflow
 
 
@@ -21,14 +24,21 @@ class GraphSession:
         graph: the graph to load.
         fetches: tensor names ("softmax", "split:1") that `run` returns, in order; the graph's outputs where left out.
         threads: intra-op threads; 0 leaves the choice to TensorFlow.
+        lean: for a float graph that runs a few times: its large constants are mapped from files, and TensorFlow's graph
+            optimizer, which folds and copies them, is off.
 
     Raises:
         GraphError: when TensorFlow cannot load the graph.
     """
 
-    def __init__(self, graph: Graph, fetches: Sequence[str] | None = None, *, threads: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, fetches: Sequence[str] | None = None, *, threads: int = 0, lean: bool = False
+    ) -> None:
         tf = import_tensorflow()
         wanted = tuple(graph.outputs if fetches is None else fetches)
+        self._folder = tempfile.TemporaryDirectory(prefix="octavo-constants-") if lean else None
+        if self._folder:
+            graph = with_mapped_constants(graph, Path(self._folder.name))
         loaded = tf.Graph()
         try:
             with loaded.as_default():
@@ -39,6 +49,7 @@ class GraphSession:
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
         )
+        config.graph_options.rewrite_options.disable_meta_optimizer = lean
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
         self._errors = tf.errors.OpError
 
@@ -59,6 +70,8 @@ class GraphSession:
     def close(self) -> None:
         """Free the session."""
         self._session.close()
+        if self._folder:
+            self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from octavo.errors import GraphError
 from octavo.graph import Graph, to_def
+from octavo.runtime.mapped import without_large_values
 from octavo.runtime.session import full_name
 from octavo.runtime.tensorflow import import_tensorflow
 
@@ -23,7 +24,7 @@ def static_shapes(graph: Graph, tensors: Iterable[str]) -> Mapping[str, Shape]:
     loaded = tf.Graph()
     try:
         with loaded.as_default():
-            tf.graph_util.import_graph_def(to_def(graph), name="")
+            tf.graph_util.import_graph_def(to_def(without_large_values(graph)), name="")
     except (ValueError, KeyError, tf.errors.OpError) as fault:
         raise GraphError(f"TensorFlow cannot load the graph: {str(fault).splitlines()[0][:300]}") from fault
     shapes = {name: loaded.get_tensor_by_name(full_name(name)).shape for name in tensors}

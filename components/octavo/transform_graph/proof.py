@@ -29,12 +29,12 @@ def prove(graph: Graph, *, instead_of: Graph) -> None:
         GraphError: when TensorFlow cannot load the graph, or cannot run it while it can run the other.
     """
     if not _can_run(graph):
-        GraphSession(graph, fetches=()).close()
+        GraphSession(graph, fetches=(), lean=True).close()
         return
     try:
         _run(graph)
     except GraphError as fault:
-        GraphSession(graph, fetches=()).close()
+        GraphSession(graph, fetches=(), lean=True).close()
         if _runs(instead_of):
             raise
         LOG.warning("the graph does not run on random input, nor did the one it was made from: %s", fault)
@@ -54,7 +54,7 @@ def _run(graph: Graph) -> None:
     if any(is_quantized(node.op) or node.op == "Print" for node in graph.nodes.values()):
         run_once(graph)
         return
-    with GraphSession(graph) as session:
+    with GraphSession(graph, lean=True) as session:
         session.run(sample_feeds(graph))
 
 
