@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 
-.PHONY: run test lint format compile docs chart golden train benchmark clean
+.PHONY: run test lint format compile docs chart train benchmark clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -25,20 +25,18 @@ format: .venv/installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Write the pipeline's YAML anew from its definition.
+# Write the pipeline's YAML anew from its definition, and the chart's copies of it.
 compile: .venv/installed-run
 	$(BIN)/python $(PIPELINE)/pipeline.py
+	$(BIN)/python charts/chart_files.py
 
 # Write the tables, the catalogue and the picture that the documentation takes from the code.
 docs: .venv/installed-run
 	$(BIN)/python docs/generate.py
 
-# Write what the chart takes from the pipeline and the comments in its values.
-chart: .venv/installed-run
+# Write what the chart takes from the pipeline and from the comments in its values, and render its golden manifests.
+chart: .venv/installed-test $(BIN)/helm
 	$(BIN)/python charts/chart_files.py
-
-# Render the chart's golden manifests anew, one for each file of values in charts/octavo/ci.
-golden: .venv/installed-test $(BIN)/helm
 	$(BIN)/python tests/charts/golden.py
 
 # Train the quick start's model again and cut its data sets.
