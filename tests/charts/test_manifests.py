@@ -1,0 +1,204 @@
+"""Every manifest against the schemas of Kubernetes and of Argo, and against what a hardened namespace demands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from argo_workflows.api_client import Configuration
+from argo_workflows.model import io_argoproj_workflow_v1alpha1_cron_workflow as cron_workflow
+from argo_workflows.model import io_argoproj_workflow_v1alpha1_workflow_template as workflow_template
+from argo_workflows.model_utils import OpenApiModel, validate_and_convert_types
+
+from helm_chart import CI_VALUES, Document, Helm, of_kind, the, with_settings
+
+NAMES = [file.name.removesuffix("-values.yaml") for file in CI_VALUES]
+ARGO = [name for name in NAMES if name.startswith("argo")]
+KUBERNETES = ["1.27", "1.29", "1.31", "1.33", "1.35", "1.37"]
+
+ARGO_KINDS = {
+    "WorkflowTemplate": workflow_template.IoArgoprojWorkflowV1alpha1WorkflowTemplate,
+    "CronWorkflow": cron_workflow.IoArgoprojWorkflowV1alpha1CronWorkflow,
+}
+OWN_KINDS = {*ARGO_KINDS, "Pipeline", "PipelineVersion"}
+
+
+def pods_of_argo(template: Document) -> Iterator[Document]:
+    """For each step the pod that Argo makes of it, as far as the template says."""
+    spec = template["spec"]
+    for step in spec["templates"]:
+        if "container" not in step:
+            continue
+        pod = {
+            "containers": [{"name": "main", **step["container"]}],
+            "volumes": spec["volumes"],
+            "securityContext": spec["securityContext"],
+            "serviceAccountName": spec["serviceAccountName"],
+            "priorityClassName": spec.get("podPriorityClassName"),
+            **{key: spec[key] for key in ("nodeSelector", "tolerations", "imagePullSecrets") if key in spec},
+        }
+        metadata = {"name": step["name"], **step["metadata"]}
+        yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod}
+
+
+def pods(documents: list[Document]) -> Iterator[Document]:
+    """Every pod's specification in the manifests."""
+    for document in documents:
+        if document["kind"] == "Pod":
+            yield document["spec"]
+        elif document["kind"] == "Job":
+            yield document["spec"]["template"]["spec"]
+        elif document["kind"] == "WorkflowTemplate":
+            yield from (pod["spec"] for pod in pods_of_argo(document))
+
+
+def unknown_fields(given: Any, model: Any, path: str = "") -> Iterator[str]:
+    """The fields of a document that Argo's model, made of it, does not know."""
+    if isinstance(model, OpenApiModel):
+        names = {spelling: name for name, spelling in model.attribute_map.items()}
+        for key, value in given.items():
+            if key not in names:
+                yield f"{path}.{key}"
+            else:
+                yield from unknown_fields(value, model.get(names[key]), f"{path}.{key}")
+    elif isinstance(given, list):
+        for number, (value, part) in enumerate(zip(given, model, strict=True)):
+            yield from unknown_fields(value, part, f"{path}[{number}]")
+
+
+def faults_by_argo(document: Document) -> list[str]:
+    """What Argo's own models have against a manifest: wrong types, missing and unknown fields."""
+    plain = json.loads(json.dumps(document))
+    settings = Configuration(discard_unknown_keys=False)
+    try:
+        model = validate_and_convert_types(
+            plain, (ARGO_KINDS[document["kind"]],), ["document"], True, True, configuration=settings
+        )
+    except Exception as fault:
+        return [str(fault)]
+    return list(unknown_fields(document, model))
+
+
+def as_one_pod(pods: list[Document]) -> Document:
+    """All containers in the first pod: what else the pods hold is the same in all."""
+    containers = [{**pod["spec"]["containers"][0], "name": pod["metadata"]["name"]} for pod in pods]
+    return {**pods[0], "spec": {**pods[0]["spec"], "containers": containers}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def schemas_read_once() -> Iterator[None]:
+    """Keep the schemas of a version, which are megabytes of JSON, from one manifest to the next."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        yield
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("name", NAMES)
+def test_kubernetes_takes_every_manifest(rendered: dict[str, list[Document]], name: str, version: str) -> None:
+    for document in rendered[name]:
+        if document["kind"] == "WorkflowTemplate":
+            kubernetes_validate.validate(as_one_pod(list(pods_of_argo(document))), version, strict=True)
+        elif document["kind"] not in OWN_KINDS:
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize("version", [KUBERNETES[0], KUBERNETES[-1]])
+def test_the_check_with_kubernetes_schemas_sees_faults(rendered: dict[str, list[Document]], version: str) -> None:
+    (template,) = of_kind(rendered["argo-s3"], "WorkflowTemplate")
+    pod = as_one_pod(list(pods_of_argo(template)))
+    pod["spec"]["containers"][3]["volumeMount"] = []
+
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        kubernetes_validate.validate(pod, version, strict=True)
+
+
+@pytest.mark.parametrize("name", ARGO)
+def test_argo_takes_every_manifest(rendered: dict[str, list[Document]], name: str) -> None:
+    own = [document for document in rendered[name] if document["kind"] in ARGO_KINDS]
+
+    assert {document["kind"]: faults_by_argo(document) for document in own} == {
+        document["kind"]: [] for document in own
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda spec: spec.update(entryPoint="a"), ".spec.entryPoint"),
+        (lambda spec: spec["templates"][1]["container"].pop("image"), "image"),
+        (lambda spec: spec["templates"][1]["container"].update(args="--a"), "args"),
+        (lambda spec: spec["templates"][0]["dag"]["tasks"][0].update(withParams="[]"), "withParams"),
+    ],
+)
+def test_the_check_with_argos_models_sees_faults(
+    rendered: dict[str, list[Document]], change: Any, words: str
+) -> None:
+    document = json.loads(json.dumps(the(rendered["argo-s3"], "WorkflowTemplate", "octavo")))
+    change(document["spec"])
+
+    assert words in " ".join(faults_by_argo(document))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_pod_is_hardened(rendered: dict[str, list[Document]], name: str) -> None:
+    for pod in pods(rendered[name]):
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"].keys() == {"requests", "limits"}
+            assert all(amounts.keys() == {"cpu", "memory"} for amounts in container["resources"].values())
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert "/tmp" in mounted
+            assert {mount["name"] for mount in container["volumeMounts"]} <= {each["name"] for each in pod["volumes"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_roles_allow_no_more_than_argo_and_the_test_need(rendered: dict[str, list[Document]], name: str) -> None:
+    rules = [
+        (rule["resources"], rule["verbs"])
+        for document in rendered[name]
+        if document["kind"] == "Role"
+        for rule in document["rules"]
+    ]
+    of_argo = [(["workflowtaskresults"], ["create", "patch"]), (["workflowtemplates"], ["get"])]
+
+    assert rules == (of_argo if name in ARGO else [])
+    assert not [document for document in rendered[name] if document["kind"].startswith("Cluster")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_pods_that_ask_a_kubernetes_api_get_a_token(rendered: dict[str, list[Document]], name: str) -> None:
+    for document in rendered[name]:
+        if document["kind"] == "ServiceAccount":
+            assert document["automountServiceAccountToken"] is False
+        if document["kind"] == "Job":
+            assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+        if document["kind"] == "Pod":
+            assert document["spec"]["automountServiceAccountToken"] is (name in ARGO)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_extra_labels_are_on_every_object(helm: Helm, name: str) -> None:
+    file = next(file for file in CI_VALUES if file.name.startswith(f"{name}-values"))
+    documents = helm.render(f"--values={file}", *with_settings({"extraLabels.cost-centre": "x"}))
+
+    assert {document["metadata"]["labels"].get("cost-centre") for document in documents} == {"x"}
+
+
+def test_names_stay_within_what_kubernetes_and_argo_allow(helm: Helm) -> None:
+    settings = with_settings({"fullnameOverride": "a" * 60, "mode": "argo", "objectStore.bucket": "b"})
+    schedule = next(file for file in CI_VALUES if file.name == "argo-s3-values.yaml")
+    documents = helm.render(f"--values={schedule}", *settings)
+
+    assert max(len(document["metadata"]["name"]) for document in documents) <= 52

@@ -1,0 +1,91 @@
+"""The real Helm on the project's chart."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).resolve().parents[1] / "charts" / "octavo"
+
+CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+"""One file of values for each way to install the chart."""
+
+GOLDEN = Path(__file__).resolve().parent / "charts" / "golden"
+"""What each of them renders to."""
+
+RELEASE, NAMESPACE = "octavo", "vision"
+
+Document = dict[str, Any]
+
+
+def find_helm() -> Path | None:
+    """The Helm that `make test` puts beside Python, or the machine's own."""
+    beside = Path(sysconfig.get_path("scripts")) / "helm"
+    found = beside if beside.exists() else shutil.which("helm")
+    return Path(found) if found else None
+
+
+class Helm:
+    """Helm's commands, each on the chart."""
+
+    def __init__(self, program: Path) -> None:
+        self.program = program
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([self.program, *map(str, words)], capture_output=True, text=True, check=False)
+
+    def template(self, *flags: object) -> subprocess.CompletedProcess[str]:
+        return self.run("template", RELEASE, CHART, f"--namespace={NAMESPACE}", *flags)
+
+    def render(self, *flags: object) -> list[Document]:
+        """The manifests, hooks and tests included."""
+        done = self.template(*flags)
+        assert done.returncode == 0, done.stderr
+        return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def with_values(file: Path) -> str:
+    return f"--values={file}"
+
+
+def with_settings(settings: Mapping[str, object]) -> list[str]:
+    """Flags for values by their dotted names."""
+    return [f"--set={name}={value}" for name, value in settings.items()]
+
+
+def of_kind(documents: Iterable[Document], kind: str) -> list[Document]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+def the(documents: Iterable[Document], kind: str, name: str) -> Document:
+    """The one manifest of a kind and a name."""
+    (found,) = [document for document in of_kind(documents, kind) if document["metadata"]["name"] == name]
+    return found
+
+
+def golden_text(documents: list[Document]) -> str:
+    """The manifests; of the compiled pipeline, which has tests of its own, only a checksum."""
+    return str(yaml.safe_dump_all([_without_pipeline(document) for document in documents], sort_keys=False, width=120))
+
+
+def _without_pipeline(document: Document) -> Document:
+    shown = deepcopy(document)
+    if "pipeline.yaml" in shown.get("data", {}):
+        pipeline, platform = yaml.safe_load_all(shown["data"]["pipeline.yaml"])
+        shown["data"]["pipeline.yaml"] = {"pipeline": _checksum(pipeline), "platform": _checksum(platform)}
+    for part in ("pipelineSpec", "platformSpec"):
+        if part in shown.get("spec", {}):
+            shown["spec"][part] = _checksum(shown["spec"][part])
+    return shown
+
+
+def _checksum(value: Any) -> str:
+    return hashlib.sha256(yaml.safe_dump(value).encode()).hexdigest()[:16]
