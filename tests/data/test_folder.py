@@ -5,20 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blocks_of import file_names as names
+from blocks_of import images as drawn
 from images import encoded, noise, write_images, write_labels
-from octavo.data.dataset import Dataset, open_dataset
-from octavo.data.folder import ImageFolder
+from octavo.data.batches import batches
+from octavo.data.dataset import open_dataset
+from octavo.data.preprocessing import PRESETS
 from octavo.errors import DataError
-
-
-def drawn(dataset: Dataset, start: int = 0, stop: int | None = None, channels: int = 3) -> list[np.ndarray]:
-    source = dataset.source(start, len(dataset) if stop is None else stop, channels)
-    return list(source.elements().as_numpy_iterator())
-
-
-def names(dataset: Dataset) -> list[str]:
-    assert isinstance(dataset, ImageFolder)
-    return [Path(file).name for file in dataset.files]
 
 
 def test_a_table_gives_labels_and_order(tmp_path: Path) -> None:
@@ -122,17 +115,14 @@ def test_files_give_the_channels_that_are_wanted(tmp_path: Path, ending: str, st
 def test_two_channels_cannot_be_had_from_files(tmp_path: Path) -> None:
     dataset = open_dataset(str(write_images(tmp_path, {"a.png": noise()})))
     with pytest.raises(DataError, match="images of 2 channels are wanted"):
-        dataset.source(0, 1, 2)
+        drawn(dataset, channels=2)
 
 
 def test_the_first_broken_image_is_the_one_that_is_told(tmp_path: Path) -> None:
     write_images(tmp_path, {f"{index:02}.png": noise() for index in range(20)})
     for broken in ("05.png", "06.png", "12.png"):
         (tmp_path / broken).write_bytes(encoded(noise())[:60])
-    source = open_dataset(str(tmp_path)).source(0, 20, 3)
-    elements = source.elements().as_numpy_iterator()
-    for _ in range(5):
-        next(elements)
-    with pytest.raises(Exception, match="cannot be decoded"):
-        next(elements)
-    assert "05.png" in str(source.fault())
+    found = batches(open_dataset(str(tmp_path)), PRESETS["raw"], start=0, stop=20, batch_size=1)
+    assert [next(found).start for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(DataError, match=r"the image '.*05\.png' .* cannot be decoded"):
+        next(found)

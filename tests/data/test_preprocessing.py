@@ -28,8 +28,8 @@ def test_one_number_is_a_square() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        pytest.param("vgg", "no preprocessing preset 'vgg'; there are raw, unit", id="unknown preset"),
-        pytest.param("preset: vgg", "no preprocessing preset 'vgg'", id="unknown preset in a document"),
+        pytest.param("alexnet", "no preprocessing preset 'alexnet'; there are none, raw, unit", id="unknown preset"),
+        pytest.param("preset: alexnet", "no preprocessing preset 'alexnet'", id="unknown preset in a document"),
         pytest.param("", "wanted a preset", id="empty"),
         pytest.param("[1, 2]", "wanted a preset", id="list"),
         pytest.param("a: [", "neither a preset, YAML nor JSON", id="broken"),

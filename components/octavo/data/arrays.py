@@ -1,200 +1,354 @@
-"""Images in the array `x` of an .npz file, read row by row so that memory does not grow with the file."""
+"""Examples in the arrays of an .npz or .npy file, read row by row so that memory does not grow with the file."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from octavo.data.dataset import Labels
+from octavo.data.blocks import Labels, Part
 from octavo.errors import DataError
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow
-from octavo.storage import download, parse_uri
+from octavo.storage import MissingObjectError, open_object
 
-WANTED = "wanted x of images [images, height, width(, channels)] and, for labels, y [images]"
+MAIN = "x"
+"""The array that a graph of one input takes, and the name of the one array of an .npy file."""
+
+LABEL = "y"
+
+WANTED = "wanted x [examples, ...], or arrays of one length named as the model's inputs, and, for labels, y [examples]"
+
+LOCAL_HEADER = 30
+"""Bytes in front of a member's name in a zip file; the lengths of name and extra field are the last four of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One array of a file.
+
+    Args:
+        shape: examples first.
+        dtype: as stored.
+        at: where its numbers begin in the file, or None for a compressed array, which has to be read from its start.
+        header: bytes in front of the numbers in a compressed array.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    at: int | None
+    header: int = 0
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one example."""
+        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
-class Images:
-    """The array `x` of a local .npz file.
+class ArrayBlock:
+    """Some rows.
 
     Args:
-        path: the file.
-        shape: images, height, width, channels.
-        dtype: as stored: an unsigned or signed integer, or a float.
+        where: the file.
+        rows: feature -> array [examples, ...].
+        given: the labels of `y`, int64 [examples], or None.
     """
 
-    path: Path
-    shape: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
+    where: str
+    rows: Mapping[str, Array]
+    given: Labels | None
 
-    def rows(self, start: int, stop: int) -> Iterator[Array]:
-        """The images from `start` up to `stop`: [height, width, channels], uint8 as they are, others as float32."""
-        size = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-        kept = np.uint8 if self.dtype == np.uint8 else np.float32
-        with _member(self.path, "x") as file:
-            _read_header(file)
-            file.seek(file.tell() + start * size)
-            for _ in range(start, stop):
-                row = np.frombuffer(_read_all(file, size), self.dtype)
-                yield row.reshape(self.shape[1:]).astype(kept)
+    def __len__(self) -> int:
+        return len(next(iter(self.rows.values())))
+
+    @property
+    def features(self) -> Collection[str]:
+        """The arrays' names."""
+        return self.rows.keys()
+
+    @property
+    def main(self) -> str | None:
+        """`x`, or the only array."""
+        return _main(self.rows)
+
+    def values(self, feature: str) -> Array:
+        """The rows of one array."""
+        return self.rows[feature]
+
+    def labels(self, feature: str | None) -> Labels | None:
+        """The rows of `y`, or of another array."""
+        if feature is None or feature == LABEL:
+            return self.given
+        if feature not in self.rows:
+            raise DataError(f"{self.where!r} has no label {feature!r}; its arrays are {', '.join(self.rows)}")
+        return _as_labels(self.where, feature, self.rows[feature])
 
 
-@dataclass(eq=False)
-class ArrayDataset:
-    """The images and labels of an .npz file.
+@dataclass(frozen=True)
+class ArrayFile:
+    """The arrays of one file.
 
     Args:
         uri: the file.
-        images: `x`.
-        labels: `y` as int64 [images], or None.
+        columns: by name, the labels left out.
+        all_labels: int64 [examples], or None.
     """
 
     uri: str
-    images: Images
-    labels: Labels | None
+    columns: Mapping[str, Column]
+    all_labels: Labels | None = field(repr=False)
+    scattered: bool = False
 
     def __len__(self) -> int:
-        return self.images.shape[0]
+        return next(iter(self.columns.values())).shape[0]
 
-    def source(self, start: int, stop: int, channels: int) -> ArrayRows:
-        """The images, which must have that many channels."""
-        if self.images.shape[3] != channels:
-            raise DataError(f"the images of {self.uri!r} have {self.images.shape[3]} channels; {channels} are wanted")
-        return ArrayRows(self.uri, self.images, start, stop)
+    def opened(self) -> ArrayReader:
+        """A reader of the rows."""
+        return ArrayReader(self)
 
+    def labels(self, start: int, stop: int) -> Labels | None:
+        """The labels of these rows."""
+        return None if self.all_labels is None else self.all_labels[start:stop]
 
-class ArrayRows:
-    """Some rows of `x`."""
+    def picked(self, places: Sequence[int]) -> Part:
+        """Rows stay where they are."""
+        raise NotImplementedError(f"{self.uri} is read in order, not {len(places)} examples of it")
 
-    def __init__(self, uri: str, images: Images, start: int, stop: int) -> None:
-        self._uri = uri
-        self._images = images
-        self._span = (start, stop)
-        self._fault: DataError | None = None
+    def entries(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
+        """One line."""
+        yield {
+            "uri": self.uri,
+            "start": start,
+            "stop": stop,
+            "examples": len(self),
+            "bytes": len(self) * self._row_bytes,
+        }
 
-    def elements(self) -> Any:
-        """The rows in order: uint8 or float32 [height, width, channels]."""
-        tf = import_tensorflow()
-        dtype = tf.uint8 if self._images.dtype == np.uint8 else tf.float32
-        signature = tf.TensorSpec(self._images.shape[1:], dtype)
-        return tf.data.Dataset.from_generator(self._rows, output_signature=signature)
+    def sizes(self, start: int, stop: int) -> Iterator[int]:
+        """Bytes of the rows, not compressed."""
+        return (self._row_bytes for _ in range(start, stop))
 
-    def fault(self) -> DataError | None:
-        """Why reading ended early."""
-        return self._fault
-
-    def _rows(self) -> Iterator[Array]:
-        try:
-            with _explained(self._uri):
-                yield from self._images.rows(*self._span)
-        except DataError as fault:
-            self._fault = fault
-            raise
+    @property
+    def _row_bytes(self) -> int:
+        return sum(column.row_bytes for column in self.columns.values())
 
 
-def open_arrays(uri: str) -> ArrayDataset:
-    """Open an .npz file; one in object storage is copied to a local file, removed with the data set.
+@dataclass(frozen=True)
+class UnopenedArrays:
+    """An array file of which a manifest says how many examples it has: opened by who reads it.
+
+    Args:
+        uri: the file.
+        examples: how many.
+        bytes: of all of them, not compressed.
+    """
+
+    uri: str
+    examples: int
+    bytes: int
+    scattered: bool = False
+
+    def __len__(self) -> int:
+        return self.examples
+
+    def opened(self) -> ArrayReader:
+        """A reader of the rows."""
+        return self._open().opened()
+
+    def labels(self, start: int, stop: int) -> Labels | None:
+        """The labels of these rows."""
+        return self._open().labels(start, stop)
+
+    def _open(self) -> ArrayFile:
+        found = open_arrays(self.uri)
+        if len(found) != self.examples:
+            raise DataError(
+                f"{self.uri!r} has {len(found)} examples and had {self.examples} when the shards were planned; plan "
+                "them again"
+            )
+        return found
+
+    def picked(self, places: Sequence[int]) -> Part:
+        """Rows stay where they are."""
+        raise NotImplementedError(f"{self.uri} is read in order, not {len(places)} examples of it")
+
+    def entries(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
+        """One line."""
+        yield {"uri": self.uri, "start": start, "stop": stop, "examples": self.examples, "bytes": self.bytes}
+
+    def sizes(self, start: int, stop: int) -> Iterator[int]:
+        """The bytes, shared out evenly."""
+        return (self.bytes // self.examples for _ in range(start, stop))
+
+
+class ArrayReader:
+    """Reads a file's rows; going back in a compressed array begins it again."""
+
+    def __init__(self, part: ArrayFile) -> None:
+        self._part = part
+        self._files: dict[str, IO[bytes]] = {}
+        self._places: dict[str, int] = {}
+        self._opened = ExitStack()
+
+    def block(self, start: int, stop: int) -> ArrayBlock:
+        """The rows from `start` up to `stop`."""
+        with explained(self._part.uri):
+            rows = {name: self._rows(name, column, start, stop) for name, column in self._part.columns.items()}
+        labels = self._part.all_labels
+        return ArrayBlock(self._part.uri, rows, None if labels is None else labels[start:stop])
+
+    def close(self) -> None:
+        """Close the files."""
+        self._opened.close()
+        self._files.clear()
+
+    def _rows(self, name: str, column: Column, start: int, stop: int) -> Array:
+        self._seek(name, column, start)
+        size = (stop - start) * column.row_bytes
+        content = self._files[name].read(size)
+        self._places[name] = stop
+        if len(content) != size:
+            raise EOFError(f"{name} ends early")
+        return np.frombuffer(content, column.dtype).reshape(stop - start, *column.shape[1:])
+
+    def _seek(self, name: str, column: Column, row: int) -> None:
+        if name in self._files and self._places[name] == row:
+            return
+        if name not in self._files:
+            self._files[name] = self._open(name, column)
+        base = column.header if column.at is None else column.at
+        self._files[name].seek(base + row * column.row_bytes)
+
+    def _open(self, name: str, column: Column) -> IO[bytes]:
+        file = self._opened.enter_context(open_object(self._part.uri))
+        if column.at is not None:
+            return file
+        archive = self._opened.enter_context(zipfile.ZipFile(file))
+        return self._opened.enter_context(archive.open(f"{name}.npy"))
+
+
+def open_arrays(uri: str) -> ArrayFile:
+    """Open an .npz or .npy file: only the arrays' shapes, and the labels, are read now.
 
     Raises:
-        DataError: when the file is not .npz, `x` does not hold images, or `y` not one label for each.
+        DataError: when the file holds no arrays of examples, or `y` not one label for each.
+        StorageError: when the store fails.
     """
-    path, folder = _local(uri)
-    dataset = None
-    try:
-        with _explained(uri):
-            images = _images(path)
-            dataset = ArrayDataset(uri, images, _labels(path, images.shape[0]))
-    finally:
-        if folder is not None and dataset is None:
-            shutil.rmtree(folder)
-    if folder is not None:
-        weakref.finalize(dataset, shutil.rmtree, folder, ignore_errors=True)
-    return dataset
-
-
-def _local(uri: str) -> tuple[Path, str | None]:
-    """The local file of a URI, and the temporary folder that holds it where it is a copy."""
-    place = parse_uri(uri)
-    if place.scheme == "file":
-        return Path(place.key), None
-    folder = tempfile.mkdtemp(prefix="octavo-data-")
-    try:
-        download(uri, Path(folder) / "data.npz")
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    return Path(folder) / "data.npz", folder
+    with explained(uri), open_object(uri) as file:
+        if file.read(6) == np.lib.format.MAGIC_PREFIX:
+            columns: dict[str, Column] = {MAIN: _column_at(file, 0, file.seek(0, 2))}
+            return ArrayFile(uri, _examples(columns), None)
+        with zipfile.ZipFile(file) as archive:
+            names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+            columns = {name: _member(file, archive, name) for name in names}
+        labels = columns.pop(LABEL, None)
+        examples = _examples(columns)
+        count = next(iter(examples.values())).shape[0]
+        return ArrayFile(uri, examples, None if labels is None else _labels(uri, labels, count))
 
 
 @contextmanager
-def _explained(uri: str) -> Iterator[None]:
+def explained(uri: str) -> Iterator[None]:
+    """Turn what reading a file raises into a DataError about it."""
     try:
         yield
-    except FileNotFoundError as fault:
-        raise DataError(f"there is no file {uri!r}; check the path") from fault
+    except MissingObjectError as fault:
+        raise DataError(str(fault)) from fault
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
-        raise DataError(f"{uri!r} cannot be read as .npz: {fault}; {WANTED}") from fault
+        kind = ".npy" if uri.endswith(".npy") else ".npz"
+        raise DataError(f"{uri!r} cannot be read as {kind}: {fault}; {WANTED}") from fault
 
 
-def _images(path: Path) -> Images:
-    with _member(path, "x") as file:
-        shape, dtype = _read_header(file)
-    if dtype.kind not in "uif":
-        raise ValueError(f"x holds {dtype}")
-    if len(shape) == 3:
-        shape = (*shape, 1)
-    if len(shape) != 4 or 0 in shape[1:]:
-        raise ValueError(f"x has the shape {list(shape)}")
-    if shape[0] == 0:
-        raise ValueError("x has no images")
-    return Images(path, (shape[0], shape[1], shape[2], shape[3]), dtype)
+def _member(file: BinaryIO, archive: zipfile.ZipFile, name: str) -> Column:
+    """One array of an .npz file."""
+    info = archive.getinfo(f"{name}.npy")
+    if info.compress_type == zipfile.ZIP_STORED:
+        file.seek(info.header_offset)
+        header = file.read(LOCAL_HEADER)
+        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        return _column_at(file, info.header_offset + LOCAL_HEADER + lengths, info.file_size, name)
+    with archive.open(info) as member:
+        shape, dtype = _read_header(member, name)
+        return _whole(Column(shape, dtype, None, member.tell()), info.file_size - member.tell(), name)
 
 
-def _labels(path: Path, images: int) -> Labels | None:
-    with np.load(path, allow_pickle=False) as arrays:
-        if "y" not in arrays:
-            return None
-        labels: Array = arrays["y"]
-    if labels.size != images or labels.dtype.kind not in "ui":
-        raise ValueError(
-            f"y is {labels.dtype} {list(labels.shape)} for {images} images; wanted a class number for each"
-        )
-    return labels.reshape(-1).astype(np.int64)
+def _column_at(file: BinaryIO, place: int, size: int, name: str = MAIN) -> Column:
+    """The array whose .npy header is at that place of the file, and which has so many bytes with its header."""
+    file.seek(place)
+    shape, dtype = _read_header(file, name)
+    return _whole(Column(shape, dtype, file.tell()), place + size - file.tell(), name)
 
 
-@contextmanager
-def _member(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """One array's file inside an .npz file."""
-    with zipfile.ZipFile(path) as archive:
-        if f"{name}.npy" not in archive.namelist():
-            raise ValueError(f"it has no {name}")
-        with archive.open(f"{name}.npy") as file:
-            yield file
+def _whole(column: Column, size: int, name: str) -> Column:
+    """The array, when its numbers are all there."""
+    if column.shape and column.shape[0] * column.row_bytes > size:
+        raise EOFError(f"{name} ends early")
+    return column
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and dtype; the file is left at the first number."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
     if fortran and len(shape) > 1:
-        raise ValueError("x is stored column by column; wanted C order (np.ascontiguousarray)")
+        raise ValueError(f"{name} is stored column by column; wanted C order (np.ascontiguousarray)")
+    if dtype.hasobject and name == LABEL:
+        raise ValueError("y holds Python objects, which are not loaded (allow_pickle); wanted class numbers")
     return shape, dtype
 
 
-def _read_all(file: IO[bytes], size: int) -> bytes:
-    content = file.read(size)
-    if len(content) != size:
-        raise EOFError("x ends early")
-    return content
+def _examples(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The arrays of numbers that have as many rows as `x`; without x, all must have the same number."""
+    if MAIN in columns:
+        main = columns[MAIN]
+        if main.dtype.kind not in "uifb":
+            raise ValueError(f"x holds {main.dtype}")
+        if len(main.shape) < 2:
+            raise ValueError(f"x has the shape {list(main.shape)}")
+    numbers = {name: each for name, each in columns.items() if each.dtype.kind in "uifb" and each.shape}
+    if not numbers:
+        raise ValueError("it has no x")
+    lengths = {name: each.shape[0] for name, each in numbers.items()}
+    if MAIN not in numbers and len(set(lengths.values())) > 1:
+        raise ValueError(f"it has no x, and its arrays differ in length ({lengths})")
+    count = lengths.get(MAIN, max(lengths.values()))
+    if count == 0:
+        raise ValueError(f"{_main(numbers) or ', '.join(numbers)} has no examples")
+    found = {name: each for name, each in numbers.items() if each.shape[0] == count}
+    empty = [name for name, each in found.items() if each.row_bytes == 0]
+    if empty:
+        raise ValueError(f"{empty[0]} has the shape {list(found[empty[0]].shape)}")
+    return found
+
+
+def _main(names: Collection[str]) -> str | None:
+    if MAIN in names:
+        return MAIN
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def _labels(uri: str, column: Column, examples: int) -> Labels:
+    """All of `y`."""
+    if int(np.prod(column.shape)) != examples or column.dtype.kind not in "ui":
+        raise ValueError(
+            f"y is {column.dtype} {list(column.shape)} for {examples} examples; wanted a class number for each"
+        )
+    reader = ArrayReader(ArrayFile(uri, {LABEL: column}, None))
+    try:
+        return reader.block(0, column.shape[0]).rows[LABEL].reshape(-1).astype(np.int64)
+    finally:
+        reader.close()
+
+
+def _as_labels(where: str, feature: str, values: Array) -> Labels:
+    if values.size != len(values) or values.dtype.kind not in "ui":
+        raise DataError(
+            f"the label {feature!r} of {where!r} is {values.dtype} {list(values.shape)}; wanted a class number for each"
+        )
+    return values.reshape(-1).astype(np.int64)

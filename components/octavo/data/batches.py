@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from octavo.data.dataset import Dataset, Labels, Source
+from octavo.data.assembly import Assembled, Assembly
+from octavo.data.blocks import Block, Labels
+from octavo.data.dataset import Dataset
 from octavo.data.elements import mapped
-from octavo.data.pixels import fit, normalise
+from octavo.data.inputs import ModelInputs, one_image
 from octavo.data.preprocessing import Preprocessing
-from octavo.errors import DataError, SpecError
+from octavo.errors import DataError, OctavoError
 from octavo.graph.tensors import Array
 from octavo.runtime.tensorflow import import_tensorflow
 
 WORKERS = 2
-"""Images that are resized at a time, and batches that are normalised at a time."""
+"""Batches that are made at a time."""
 
 AHEAD = 2
 """Batches that are ready before they are asked for."""
@@ -25,20 +27,26 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images that follow each other in the data set.
+    """Some examples that follow each other in the data set.
 
     Args:
-        images: float32 [images, height, width, channels].
-        labels: int64 [images], or None for a data set without labels.
-        start: the first image's place in the data set.
+        inputs: what goes into each input of the graph: array [examples, ...] of the input's type.
+        labels: int64 [examples], or None for a data set without labels.
+        start: the first example's place in the data set.
     """
 
-    images: Array
+    inputs: Mapping[str, Array]
     labels: Labels | None
     start: int
 
+    @property
+    def images(self) -> Array:
+        """What goes into the one input of a graph that has no other."""
+        (only,) = self.inputs.values()
+        return only
+
     def __len__(self) -> int:
-        return int(self.images.shape[0])
+        return len(next(iter(self.inputs.values())))
 
 
 def batches(
@@ -48,83 +56,93 @@ def batches(
     start: int,
     stop: int,
     batch_size: int,
-    image_size: tuple[int, int] | None,
+    inputs: ModelInputs | None = None,
+    image_size: tuple[int, int] | None = None,
     channels: int = 3,
 ) -> Iterator[Batch]:
     """The examples from `start` up to `stop` in batches; the last may be smaller.
 
     Args:
         dataset: what to read.
-        preprocessing: how images become the model's input.
+        preprocessing: how examples become the model's inputs.
         start: the first example.
         stop: one past the last example.
         batch_size: examples a batch.
-        image_size: height and width that the graph takes, or None where it takes any.
-        channels: colour channels that the graph takes.
+        inputs: what the graph takes; one input of float32 images where left out.
+        image_size: the height and width of these, or None for any.
+        channels: the colour channels of these.
 
     Raises:
-        DataError: when an image cannot be read, decoded or brought to the size that the graph takes.
+        DataError: when an example cannot be read, decoded or brought to what the graph takes.
+        StorageError: when the store fails.
         SpecError: when the preprocessing does not fit the graph.
     """
-    size = _size(preprocessing, image_size)
-    _check_channels(preprocessing, channels)
-    source = dataset.source(start, stop, channels)
-    ready = _pipeline(source, preprocessing, size, batch_size)
-    for images in _drawn(ready, source, dataset.uri):
-        if size is not None and images.shape[1:3] != size:
-            raise DataError(
-                f"the images of {dataset.uri!r} are {images.shape[1]}x{images.shape[2]} and the preprocessing says "
-                f"resize: none, but the graph takes {size[0]}x{size[1]}"
-            )
-        end = start + len(images)
-        yield Batch(images, None if dataset.labels is None else dataset.labels[start:end], start)
-        start = end
+    taken = one_image(image_size, channels) if inputs is None else inputs
+    with Assembly(taken, preprocessing) as assembly:
+        pipeline = _Pipeline(dataset.blocks(start, stop, batch_size=batch_size), assembly, taken)
+        for made in pipeline.drawn():
+            yield Batch(made.inputs, made.labels, start)
+            start += len(next(iter(made.inputs.values())))
 
 
-def _pipeline(source: Source, preprocessing: Preprocessing, size: tuple[int, int] | None, batch_size: int) -> Any:
-    images = source.elements()
-    if size is not None and preprocessing.resize != "none":
-        images = mapped(images, lambda image: fit(image, preprocessing, size), at_once=WORKERS)
-    batched = images.batch(batch_size)
-    ready = mapped(batched, lambda pixels: normalise(pixels, preprocessing), at_once=WORKERS)
-    return ready.prefetch(AHEAD)
+class _Pipeline:
+    """Batches on their way through tf.data, which knows them by number only.
 
+    One thread reads block after block, since files are read from their beginning to their end; others decode.
+    """
 
-def _drawn(ready: Any, source: Source, uri: str) -> Iterator[Array]:
-    """The batches as arrays; a fault inside tf.data comes out as what it was."""
-    tf = import_tensorflow()
-    elements = ready.as_numpy_iterator()
-    while True:
+    def __init__(self, blocks: Iterator[list[Block]], assembly: Assembly, inputs: ModelInputs) -> None:
+        self._blocks = blocks
+        self._assembly = assembly
+        self._inputs = inputs
+        self._read: dict[int, list[Block]] = {}
+        self._faults: dict[int, OctavoError] = {}
+
+    def drawn(self) -> Iterator[Assembled]:
+        """The batches in order; a fault inside tf.data comes out as what it was."""
+        tf = import_tensorflow()
+        numbers = tf.data.Dataset.from_generator(self._numbers, output_signature=tf.TensorSpec((), tf.int64))
+        ready = mapped(numbers, self._loaded, at_once=WORKERS).prefetch(AHEAD).as_numpy_iterator()
+        while True:
+            try:
+                *arrays, labels, labelled = next(ready)
+            except StopIteration:
+                return
+            except tf.errors.OpError as fault:
+                if self._faults:
+                    raise self._faults[min(self._faults)] from None
+                raise DataError(f"the examples cannot be put into batches: {_first_line(fault)}") from fault
+            inputs = dict(zip(self._inputs.names, map(np.asarray, arrays), strict=True))
+            yield Assembled(inputs, labels if labelled else None)
+
+    def _numbers(self) -> Iterator[int]:
+        """Read what each batch consists of, and give its number."""
+        number = 0
         try:
-            images = next(elements)
-        except StopIteration:
-            return
-        except tf.errors.OpError as fault:
-            cause = source.fault()
-            if cause is not None:
-                raise cause from None
-            raise DataError(
-                f"the images of {uri!r} cannot be put into batches: they differ in size, and neither the graph nor the "
-                f"preprocessing says which one is wanted ({str(fault.message).splitlines()[0][:120]})"
-            ) from fault
-        yield np.asarray(images)
+            for number, blocks in enumerate(self._blocks):
+                self._read[number] = blocks
+                yield number
+        except OctavoError as fault:
+            self._faults[number + 1] = fault
+            raise
+        finally:
+            self._blocks.close()  # type: ignore[attr-defined]  # it is a generator
+
+    def _loaded(self, number: Any) -> Any:
+        tf = import_tensorflow()
+        types = [tf.dtypes.as_dtype(each.dtype) for each in self._inputs.inputs]
+        return tf.py_function(self._assembled, [number], [*types, tf.int64, tf.bool])
+
+    def _assembled(self, number: Any) -> list[Any]:
+        place = int(number)
+        try:
+            made = self._assembly.batch(self._read.pop(place))
+        except OctavoError as fault:
+            self._faults[place] = fault
+            raise
+        labels = np.zeros(0, np.int64) if made.labels is None else made.labels
+        return [*made.inputs.values(), labels, made.labels is not None]
 
 
-def _size(preprocessing: Preprocessing, image_size: tuple[int, int] | None) -> tuple[int, int] | None:
-    if preprocessing.size is not None and image_size is not None and preprocessing.size != image_size:
-        raise SpecError(
-            f"the preprocessing asks for images of {preprocessing.size[0]}x{preprocessing.size[1]}, but the graph "
-            f"takes {image_size[0]}x{image_size[1]}"
-        )
-    return preprocessing.size or image_size
-
-
-def _check_channels(preprocessing: Preprocessing, channels: int) -> None:
-    for name in ("mean", "std"):
-        values = getattr(preprocessing, name)
-        if isinstance(values, tuple) and len(values) != channels:
-            raise SpecError(
-                f"the preprocessing has {len(values)} values for {name}, but the graph's input has {channels} channels"
-            )
-    if preprocessing.channels == "BGR" and channels != 3:
-        raise SpecError(f"the preprocessing says BGR, but the graph's input has {channels} channels")
+def _first_line(fault: Any) -> str:
+    return str(fault.message).splitlines()[0][:120]

@@ -23,12 +23,22 @@ class Preprocessing(BaseModel):
     Attributes:
         resize: "squash" the whole image to the size, "crop" the centre in the size's proportions first, or "none". An
             image that has the size already is used whole.
+        interpolation: how pixels between pixels are found: "bicubic" and "bilinear" as Pillow does (antialiased), or
+            "nearest".
         crop_fraction: how much of the largest centred part "crop" keeps, along each side.
         size: height and width, or one number for both; what the graph's placeholder says where left out.
         channels: the order of a colour's channels.
         scale: what pixels are divided by.
         mean: what is subtracted then: one number, or one for each channel in the order of `channels`.
         std: what is divided by last: as `mean`.
+        layout: the order of a batch's axes: "NHWC" has the channels last, "NCHW" behind the batch.
+        function: a function of one's own in place of all the fields above, as `module:name`. It gets one example, as
+            NumPy arrays, and gives what goes into the graph: for a graph of one input an array for an array (a decoded
+            image is uint8 [height, width, channels]), for others a dictionary by input for one by feature.
+        features: the feature of the data set that goes into an input of the graph, where the two have other names:
+            `{input: feature}`.
+        label: the feature that is the label; where left out, `image/class/label` or `label` of a TFRecord file, and `y`
+            of arrays.
         label_offset: the class of label 0; where left out, 1 for graphs of 1001 classes and labels below 1000 (a
             background class), else 0.
     """
@@ -36,6 +46,7 @@ class Preprocessing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resize: Literal["squash", "crop", "none"] = "squash"
+    interpolation: Literal["bicubic", "bilinear", "nearest"] = "bicubic"
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = 0.875
     size: Annotated[tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None, BeforeValidator(_pair)] = (
         None
@@ -44,21 +55,35 @@ class Preprocessing(BaseModel):
     scale: Positive = 1.0
     mean: Number | tuple[Number, ...] = 0.0
     std: Positive | tuple[Positive, ...] = 1.0
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
+    features: dict[str, str] = Field(default_factory=dict)
+    label: str | None = None
     label_offset: int | None = None
+
+    @property
+    def changes_numbers(self) -> bool:
+        """Whether pixels are not used as they are stored."""
+        return (self.scale, self.mean, self.std, self.channels) != (1.0, 0.0, 1.0, "RGB")
 
 
 INCEPTION = Preprocessing(scale=127.5, mean=1.0)
 
+VGG = Preprocessing(resize="crop", mean=(123.68, 116.78, 103.94))
+
 PRESETS = {
+    "none": Preprocessing(resize="none"),
     "raw": Preprocessing(),
     "unit": Preprocessing(scale=255.0),
     "inception": INCEPTION,
     "mobilenet": INCEPTION,
     "efficientnet-lite": Preprocessing(resize="crop", mean=127.0, std=128.0),
+    "vgg": VGG,
+    "resnet": VGG,
     "caffe": Preprocessing(channels="BGR", mean=(104.0, 117.0, 123.0)),
     "torch": Preprocessing(resize="crop", scale=255.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
 }
-"""Name -> how the models of that family were trained."""
+"""Name -> how the models of that family were trained: "vgg" and "resnet" as TensorFlow's slim models have it."""
 
 
 def preprocessing(name_or_document: str) -> Preprocessing:

@@ -22,6 +22,15 @@ class FileStore:
         with _explained(key):
             return Path(key).read_bytes()
 
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """A part of the file."""
+        with _explained(key), Path(key).open("rb") as file:
+            file.seek(start)
+            content = file.read(stop - start)
+        if len(content) != stop - start:
+            raise StorageError(f"the file {key!r} ends before byte {stop}; it has changed since it was opened")
+        return content
+
     def download(self, key: str, path: Path) -> None:
         """Copy the file to another path."""
         with _explained(key), Path(key).open("rb") as source, part_file(path) as copy:

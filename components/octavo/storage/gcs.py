@@ -12,6 +12,7 @@ from typing import BinaryIO
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from octavo.errors import StorageError
 from octavo.storage.gcs_client import gcs_client
 from octavo.storage.gcs_errors import explained
 from octavo.storage.partial import opened, part_file
@@ -38,6 +39,15 @@ class GcsStore:
         """The whole object."""
         content = io.BytesIO()
         self._fetch(key, content)
+        return content.getvalue()
+
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """A part of the object."""
+        content = io.BytesIO()
+        with self._explained(key):
+            self._bucket.blob(key).download_to_file(content, start=start, end=stop - 1, **ASK)
+        if content.tell() != stop - start:
+            raise StorageError(f"{self._uri(key)} ends before byte {stop}; it has changed since it was opened")
         return content.getvalue()
 
     def download(self, key: str, path: Path) -> None:

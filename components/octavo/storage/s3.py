@@ -8,6 +8,7 @@ import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,6 +48,12 @@ class S3Store:
         """The whole object."""
         content = io.BytesIO()
         self._fetch(key, content)
+        return content.getvalue()
+
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """A part of the object."""
+        content = io.BytesIO()
+        self._fetch(key, content, start, stop)
         return content.getvalue()
 
     def download(self, key: str, path: Path) -> None:
@@ -105,12 +112,15 @@ class S3Store:
                 num_parallel_uploads=1,
             )
 
-    def _fetch(self, key: str, sink: BinaryIO) -> None:
-        """Fill the sink with the object, once more from its start when the connection breaks off."""
+    def _fetch(self, key: str, sink: BinaryIO, start: int = 0, stop: int | None = None) -> None:
+        """Fill the sink with the object or a part of it, once more from its start when the connection breaks off."""
         with self._explained(key):
             for tries_left in reversed(range(BODY_TRIES)):
                 try:
-                    self._copy(key, sink)
+                    if stop is None:
+                        self._copy(key, sink)
+                    else:
+                        self._copy_range(key, sink, start, stop)
                 except (ProtocolError, ReadTimeoutError):
                     if not tries_left:
                         raise
@@ -131,6 +141,15 @@ class S3Store:
             wanted = _stored_md5(answer.headers)
         if wanted not in (None, md5.hexdigest()):
             raise StorageError(f"{self._uri(key)} arrived damaged (MD5 {md5.hexdigest()}, wanted {wanted}); try again")
+
+    def _copy_range(self, key: str, sink: BinaryIO, start: int, stop: int) -> None:
+        """One download of a part, none of its bytes missing."""
+        with _closing(self._client.get_object(self._bucket, key, start, stop - start)) as answer:
+            if answer.status != HTTPStatus.PARTIAL_CONTENT:
+                raise ServerError("the page of a server that is no S3 API", answer.status)
+            sink.writelines(answer.stream(PIECE_BYTES, decode_content=False))
+        if sink.tell() != stop - start:
+            raise StorageError(f"{self._uri(key)} ends before byte {stop}; it has changed since it was opened")
 
     def _explained(self, key: str) -> AbstractContextManager[None]:
         return explained(self._uri(key), self._bucket, self._settings)

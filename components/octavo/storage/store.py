@@ -40,6 +40,10 @@ class Store(Protocol):
         """The whole object, its size and checksum verified where the store tells them."""
         ...
 
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`, all of them; a checksum of a part is told by no store."""
+        ...
+
     def download(self, key: str, path: Path) -> None:
         """Stream the object to a local file, which appears whole or not at all; verified as by `read`."""
         ...
