@@ -20,6 +20,10 @@ The Print hands output 0 on and prints every output that someone reads. Nodes th
 in the original. Unlike there, the attribute U lists the printed outputs only, so that a node with an unread output
 gives a valid Print; where nobody reads output 0, the readers of the others wait for the Print, so that it runs; and
 the nodes that make loops and conditionals, which only each other may read, get none.
+
+Graphs that Intel's quantize_graph wrote are mended for the run: where TensorFlow 2 would compute a kernel's range
+wrong, other nodes under the same names take the place of those that requantize it, and where it would die of a conv's
+sum, the summand is copied.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from dataclasses import replace
 from octavo.graph import Graph, Node, output_index, producer_name
 from octavo.graph.attrs import dtype_attr, dtype_list_attr, int_attr, string_attr
 from octavo.graph.op_defs import CONTROL_FLOW, output_dtypes
+from octavo.transform_graph.runnable import runnable
 
 SUFFIX = "__print__"
 """What a Print's name adds to the name of the node that it prints."""
@@ -71,7 +76,7 @@ def insert_logging(
         nodes.append(_reading_prints(node, prints, ports))
         if node.name in prints:
             nodes.append(prints[node.name])
-    return graph.with_nodes(nodes)
+    return runnable(graph.with_nodes(nodes))
 
 
 def _read_ports(graph: Graph) -> dict[str, set[int]]:
