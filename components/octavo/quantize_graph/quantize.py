@@ -55,8 +55,9 @@ def quantize_file(
     recipe: Recipe,
     inputs: Sequence[str],
     outputs: Sequence[str],
+    as_text: bool = False,
 ) -> list[Decision]:
-    """Quantize a graph file; the result is run once before it is written.
+    """Quantize a graph file; the result is run once before it is written, as text on request.
 
     Raises:
         OctavoError: as `quantize` does.
@@ -66,7 +67,7 @@ def quantize_file(
     check_kernels(recipe.target)
     dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)
     run_once(dynamic)
-    save_graph(dynamic, quantized)
+    save_graph(dynamic, quantized, as_text=as_text)
     write_json(decisions, document(verdicts, recipe))
     return verdicts
 

@@ -59,7 +59,7 @@ def sample_feeds(graph: Graph, *, batch: int = 1) -> dict[str, Any]:
         if shape is None or None in shape[1:]:
             raise GraphError(f"the input {name!r} has the shape {shape}; wanted every dimension but the first known")
         size = [batch if n is None else n for n in shape]
-        dtype = np.dtype(placeholder_dtype(graph, name))
+        dtype = np.dtype(placeholder_dtype(graph, name).removeprefix("q"))  # the codes of a quint8 are uint8
         values = rng.random(size) if dtype.kind == "f" else rng.integers(0, 2, size)
         feeds[name] = values.astype(dtype)
     return feeds
