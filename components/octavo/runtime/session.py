@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph
@@ -26,13 +26,21 @@ class GraphSession:
         threads: intra-op threads; 0 leaves the choice to TensorFlow.
         lean: for a float graph that runs a few times: its large constants are mapped from files, and TensorFlow's graph
             optimizer, which folds and copies them, is off.
+        optimizer_passes: how often TensorFlow's graph optimizer goes over the graph. Each pass takes quantized constants
+            through text, which costs seconds for tens of megabytes; a graph that runs once needs no second one.
 
     Raises:
         GraphError: when TensorFlow cannot load the graph.
     """
 
     def __init__(
-        self, graph: Graph, fetches: Sequence[str] | None = None, *, threads: int = 0, lean: bool = False
+        self,
+        graph: Graph,
+        fetches: Sequence[str] | None = None,
+        *,
+        threads: int = 0,
+        lean: bool = False,
+        optimizer_passes: Literal[1, 2] = 2,
     ) -> None:
         tf = import_tensorflow()
         wanted = tuple(graph.outputs if fetches is None else fetches)
@@ -50,18 +58,23 @@ class GraphSession:
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
         )
         config.graph_options.rewrite_options.disable_meta_optimizer = lean
+        config.graph_options.rewrite_options.meta_optimizer_iterations = optimizer_passes
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
         self._errors = tf.errors.OpError
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, feeds: Mapping[str, Array], fetches: Sequence[Any] | None = None) -> list[Array]:
         """The fetched tensors' values.
+
+        Args:
+            feeds: tensor name -> its value.
+            fetches: tensors or operations of the session's own graph to fetch instead of all.
 
         Raises:
             GraphError: when the graph fails to run; the message is the first line of TensorFlow's.
         """
         try:
             values: list[Array] = self._session.run(
-                self._fetches, {full_name(name): value for name, value in feeds.items()}
+                self._fetches if fetches is None else list(fetches), {full_name(name): value for name, value in feeds.items()}
             )
         except (self._errors, ValueError, TypeError) as fault:
             raise GraphError(f"the graph fails to run: {_first_line(fault)}") from fault
