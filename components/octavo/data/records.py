@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, cast
@@ -189,13 +191,14 @@ class RecordReader:
 
     def __init__(self, part: RecordFile) -> None:
         self._part = part
-        self._file: BinaryIO | None = None
+        self._file: Any = None
         self._place = 0
 
     def block(self, start: int, stop: int) -> RecordBlock:
         """The records from `start` up to `stop`."""
-        file = self._at(start)
-        records = [_read(file, self._part.uri, number) for number in range(start, stop)]
+        with _decompressed(self._part.uri):
+            file = self._at(start)
+            records = [_read(file, self._part.uri, number) for number in range(start, stop)]
         self._place = stop
         return RecordBlock(self._part.uri, start, records)
 
@@ -204,7 +207,7 @@ class RecordReader:
         if self._file is not None:
             self._file.close()
 
-    def _at(self, record: int) -> BinaryIO:
+    def _at(self, record: int) -> Any:
         """The file, at the beginning of a record."""
         if self._file is None:
             self._file = open_records(self._part.uri)
@@ -235,7 +238,7 @@ def open_records(uri: str) -> BinaryIO:
     if not compressed:
         return file
     plain = gzip.GzipFile(fileobj=file)
-    plain.myfileobj = file  # so that closing the one closes the other
+    plain.myfileobj = cast("Any", file)  # so that closing the one closes the other
     return cast("BinaryIO", plain)
 
 
@@ -252,7 +255,7 @@ def count_records(uri: str, most: int | None = None) -> RecordFile:
     """
     index: list[int] = []
     count = 0
-    with open_records(uri) as file:
+    with _decompressed(uri), open_records(uri) as file:
         end = None if _is_compressed(file) else file.seek(0, 2)
         file.seek(0)
         while most is None or count < most:
@@ -263,6 +266,14 @@ def count_records(uri: str, most: int | None = None) -> RecordFile:
                 index.append(place)
             count += 1
         return RecordFile(uri, count, index, bytes=file.tell())
+
+
+@contextmanager
+def _decompressed(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
+        raise DataError(f"{uri!r} cannot be decompressed: {fault}; copy the file again") from fault
 
 
 def _is_compressed(file: Any) -> bool:
@@ -282,10 +293,7 @@ def _skip(file: BinaryIO, uri: str, record: int, end: int | None = None) -> bool
 
 def _length(file: BinaryIO, uri: str, record: int) -> int | None:
     """The length of the record that begins here; None at the file's end."""
-    try:
-        head = file.read(HEAD.size)
-    except (EOFError, gzip.BadGzipFile) as fault:
-        raise DataError(f"{uri!r} cannot be decompressed: {fault}; copy the file again") from fault
+    head = file.read(HEAD.size)
     if not head:
         return None
     if len(head) == HEAD.size:

@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-from octavo.data.dataset import open_dataset
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+from octavo.data.dataset import Dataset, open_dataset
+from octavo.data.manifest import write_manifest
+from octavo.data.sampling import sampled
 from octavo.data.shard import Shard
 from octavo.errors import SpecError
 
 __all__ = ["MOST_SHARDS", "Shard", "plan_shards", "split"]
 
-MOST_SHARDS = 100
-"""Kubeflow hands the list of the shards' logs to the merging pod as one argument, which holds some 190 of them."""
+MOST_SHARDS = 1000
+"""Kubeflow hands the list of shards on as one argument, which holds some 2,000 of them."""
 
 
-def plan_shards(dataset_uri: str, *, shards: int, batch_size: int, limit: int = 0) -> list[Shard]:
+def plan_shards(
+    dataset_uri: str,
+    *,
+    shards: int,
+    batch_size: int,
+    limit: int = 0,
+    seed: int = 0,
+    most_bytes: int = 0,
+    manifest: Path | None = None,
+) -> list[Shard]:
     """Split a data set into shards of whole batches, so that the batches are the same whatever the number of shards.
 
     Args:
         dataset_uri: the data set.
         shards: how many shards; fewer come out when there are fewer batches.
         batch_size: examples a batch.
-        limit: use the first examples only; 0 for all.
+        limit: use that many examples only; 0 for all.
+        seed: 0 takes the examples in the data set's order, any other number in a random one that it chooses; that takes
+            a manifest.
+        most_bytes: a shard of more stored bytes is split further, down to one batch; 0 for no such limit.
+        manifest: write the examples to this file, as a manifest. Whoever reads a shard opens it in place of the data
+            set, and so lists, counts and chooses nothing again.
 
     Raises:
-        SpecError: when a number is too small, or there are too many shards.
-        DataError: when the data set has no images.
+        SpecError: when a number is too small, there are too many shards, or a seed has no manifest.
+        DataError: when the data set has no examples.
     """
-    for name, value, least in (("shards", shards, 1), ("batch_size", batch_size, 1), ("limit", limit, 0)):
-        if value < least:
-            raise SpecError(f"{name} is {value}; wanted {least} or more")
+    least = (("shards", shards, 1), ("batch_size", batch_size, 1), ("limit", limit, 0), ("most_bytes", most_bytes, 0))
+    for name, value, wanted in least:
+        if value < wanted:
+            raise SpecError(f"{name} is {value}; wanted {wanted} or more")
+    _check_number(shards)
+    if seed and manifest is None:
+        raise SpecError("a seed chooses the examples, which only a manifest can say to who reads them; name its file")
+    dataset = _chosen(dataset_uri, limit, seed)
+    examples = min(len(dataset), limit) if limit else len(dataset)
+    planned = split(examples, shards=shards, batch_size=batch_size)
+    if most_bytes:
+        planned = _smaller(dataset, planned, batch_size, most_bytes)
+        _check_number(len(planned))
+    if manifest is not None:
+        write_manifest(dataset, manifest, examples)
+    return planned
+
+
+def _chosen(uri: str, limit: int, seed: int) -> Dataset:
+    if seed:
+        return sampled(open_dataset(uri), seed, limit)
+    return open_dataset(uri, most=limit or None)
+
+
+def _check_number(shards: int) -> None:
     if shards > MOST_SHARDS:
         raise SpecError(f"shards is {shards}; wanted {MOST_SHARDS} or fewer")
-    examples = len(open_dataset(dataset_uri))
-    return split(min(examples, limit) if limit else examples, shards=shards, batch_size=batch_size)
 
 
 def split(examples: int, *, shards: int, batch_size: int) -> list[Shard]:
@@ -39,4 +79,28 @@ def split(examples: int, *, shards: int, batch_size: int) -> list[Shard]:
     batches = -(-examples // batch_size)
     shards = min(shards, batches)
     ends = [min(examples, batch_size * (index * batches // shards)) for index in range(shards + 1)]
-    return [Shard(index=index, start=ends[index], stop=ends[index + 1]) for index in range(shards)]
+    return _shards(ends)
+
+
+def _shards(ends: Sequence[int]) -> list[Shard]:
+    return [Shard(index=index, start=start, stop=stop) for index, (start, stop) in enumerate(pairwise(ends))]
+
+
+def _smaller(dataset: Dataset, planned: Sequence[Shard], batch_size: int, most_bytes: int) -> list[Shard]:
+    """The shards, those of too many bytes cut where a batch begins."""
+    before = list(accumulate(dataset.sizes(0, planned[-1].stop), initial=0))
+    ends = [0]
+    for shard in planned:
+        ends += _cuts(before, shard, batch_size, most_bytes)
+        ends.append(shard.stop)
+    return _shards(ends)
+
+
+def _cuts(before: Sequence[int], shard: Shard, batch_size: int, most_bytes: int) -> Iterator[int]:
+    """Where to cut a shard; `before` are the bytes of all examples in front of each."""
+    start = shard.start
+    for batch in range(shard.start + batch_size, shard.stop, batch_size):
+        end = min(batch + batch_size, shard.stop)
+        if before[end] - before[start] > most_bytes:
+            yield batch
+            start = batch
