@@ -5,8 +5,9 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
+BASE_IMAGE ?= python:3.11-slim
 
-.PHONY: run test lint format compile docs chart train benchmark clean
+.PHONY: run test lint format compile docs chart train benchmark image base-image lock audit clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -46,6 +47,22 @@ train: .venv/installed-train
 # Compare with Neural Compressor and OpenVINO, which are installed beside octavo: accuracy, speed, cost (an hour).
 benchmark: .venv/installed-run
 	$(BIN)/python tests/benchmarks/compare.py
+
+# Build the container images, and list their packages and licences in dist/inventory.
+image:
+	$(PYTHON) images/octavo/build_image.py --base-image $(BASE_IMAGE)
+
+# Make local/python:3.11-slim, a base for the images where no registry is reachable.
+base-image:
+	images/local_base.sh
+
+# Take the newest versions of the images' packages that pyproject.toml allows, with their hashes.
+lock: .venv/installed-image
+	$(BIN)/python images/octavo/lock_requirements.py
+
+# Ask a public database for known vulnerabilities in the images' packages.
+audit: .venv/installed-image
+	$(BIN)/python images/octavo/audit.py
 
 # Remove what the other targets made.
 clean:

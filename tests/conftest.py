@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from engine import Engine, NoEngineError, shared_engine
 from octavo.storage import join
 from servers import StorageServer, fake_gcs, seaweedfs
 
@@ -46,6 +47,17 @@ def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageServ
     """A real GCS server (fake-gcs-server) with a bucket for the session; `with_fresh_bucket()` gives another."""
     with fake_gcs(tmp_path_factory.mktemp("fake-gcs")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """A container engine that holds octavo's images as the sources make them now."""
+    try:
+        with shared_engine() as found:
+            found.build_images()
+            yield found
+    except NoEngineError as fault:
+        pytest.skip(str(fault))
 
 
 STORES = ["file", *(pytest.param(scheme, marks=pytest.mark.servers) for scheme in ("s3", "minio", "gs"))]

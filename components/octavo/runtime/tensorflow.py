@@ -9,15 +9,27 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
+
+from octavo.errors import EnvironmentFault
 
 LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 """The variable that keeps TensorFlow from importing Keras 3 while it is itself imported."""
 
 
 def import_tensorflow() -> Any:
-    """The tensorflow module; the first call imports it without its start-up notices and without Keras."""
+    """The tensorflow module; the first call imports it without its start-up notices and without Keras.
+
+    Raises:
+        EnvironmentFault: when TensorFlow is not installed.
+    """
     if "tensorflow" not in sys.modules:
+        if find_spec("tensorflow") is None:
+            raise EnvironmentFault(
+                "TensorFlow is not installed here, and this needs it: use the image without '-light' in its tag, "
+                "or install octavo with its dependencies"
+            )
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         with warnings.catch_warnings(), _held_back_notices(), _keras_on_demand():
             warnings.simplefilter("ignore")

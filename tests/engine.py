@@ -1,0 +1,192 @@
+"""The container engine that tests share: the one that runs here, or one of their own for as long as they last.
+
+Under pytest-xdist every worker asks for the engine; the first starts it and builds the images, the last stops it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 60.0
+BASE_IMAGE = "local/python:3.11-slim"
+
+
+class NoEngineError(Exception):
+    """Why no container engine can be had here."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running engine.
+
+    Attributes:
+        client: the path of `docker`, one that builds with BuildKit.
+        address: what DOCKER_HOST must be.
+        folder: where what the engine's users share is kept, for this run of pytest.
+    """
+
+    client: str
+    address: str
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a process that uses the engine."""
+        return {**os.environ, "DOCKER_HOST": self.address, "DOCKER": self.client}
+
+    def docker(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run the client."""
+        command = [self.client, *map(str, arguments)]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+
+    def run(self, image: str, *words: object, flags: tuple[object, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Run a container as a careful cluster does: no network, nothing writable but /tmp, no capability."""
+        careful = ("--rm", "--read-only", "--tmpfs=/tmp", "--network=none", "--cap-drop=ALL")
+        return self.docker("run", *careful, "--security-opt=no-new-privileges", *flags, image, *words)
+
+    def build_images(self) -> None:
+        """Build octavo's images, once for all workers; the base is made here too where it is missing."""
+        with _locked(self.folder / "build.lock"):
+            done = self.folder / "built"
+            if done.exists():
+                return
+            if self.docker("image", "inspect", BASE_IMAGE).returncode:
+                self._script(ROOT / "images" / "local_base.sh")
+            self._script(
+                *(sys.executable, ROOT / "images" / "octavo" / "build_image.py", f"--base-image={BASE_IMAGE}"),
+                f"--inventories={self.folder / 'inventory'}",
+            )
+            done.touch()
+
+    def _script(self, *command: object) -> None:
+        """Run a program of the project's; its output is in the error where it fails."""
+        path = f"{Path(self.client).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [str(word) for word in command],
+            env={**self.environment, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+
+
+@contextmanager
+def shared_engine() -> Iterator[Engine]:
+    """The engine, for as long as the block lasts.
+
+    Raises:
+        NoEngineError: when none runs here and none can be started.
+    """
+    client = _client()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
+    folder = Path(tempfile.gettempdir()) / f"octavo-engine-{run}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield Engine(client, _address(client, folder), folder)
+        finally:
+            if _was_last(users.fileno()):
+                _stop(folder)
+
+
+def _client() -> str:
+    """A `docker` with BuildKit: Debian's has it, another one earlier on the path may not."""
+    folders = dict.fromkeys(["/usr/bin", *os.get_exec_path()])
+    for docker in (Path(folder) / "docker" for folder in folders):
+        if os.access(docker, os.X_OK):
+            variables = {**os.environ, "DOCKER_BUILDKIT": "1"}
+            shown = subprocess.run([docker, "build", "--help"], env=variables, capture_output=True, check=False)
+            if b"--secret" in shown.stdout:
+                return str(docker)
+    raise NoEngineError("no `docker` with BuildKit is installed (Debian: apt-get install docker.io mmdebstrap)")
+
+
+def _address(client: str, folder: Path) -> str:
+    """DOCKER_HOST of the engine that runs here, or else of this run's own, started now by the first who asks."""
+    theirs = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if _answers(client, theirs):
+        return theirs
+    with _locked(folder / "start.lock"):
+        ours = f"unix://{folder / 'docker.sock'}"
+        if not (folder / "pid").exists():
+            _start(client, folder, ours)
+        return ours
+
+
+def _answers(client: str, address: str) -> bool:
+    return subprocess.run([client, "--host", address, "info"], capture_output=True, check=False).returncode == 0
+
+
+def _start(client: str, folder: Path, address: str) -> None:
+    daemon = shutil.which("dockerd", path=f"/usr/sbin:/usr/bin{os.pathsep}{os.environ['PATH']}")
+    if daemon is None:
+        raise NoEngineError("no container engine runs here, and no dockerd is installed")
+    if os.geteuid() != 0:
+        raise NoEngineError("no container engine runs here, and only root can start one")
+    places = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}", f"--pidfile={folder / 'dockerd.pid'}"]
+    own_network = ["--bridge=none", "--iptables=false"]  # containers have the host's network or none
+    with (folder / "dockerd.log").open("wb") as log:
+        process = subprocess.Popen(
+            [daemon, "--host", address, *places, *own_network], stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(client, address):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            last = (folder / "dockerd.log").read_text(errors="replace").splitlines()[-1:]
+            raise NoEngineError(f"dockerd does not start here: {' '.join(last)}")
+        time.sleep(0.2)
+    (folder / "pid").write_text(str(process.pid))
+
+
+def _was_last(users: int) -> bool:
+    """Whether nobody else holds the engine: then this worker holds it alone."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop(folder: Path) -> None:
+    """Stop this run's own engine, where there is one, and remove what it kept."""
+    pid = folder / "pid"
+    if pid.exists():
+        number = int(pid.read_text())
+        os.kill(number, signal.SIGTERM)
+        deadline = time.monotonic() + START_SECONDS
+        while _lives(number) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has not ended; one of another worker cannot be waited for."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Nobody else is in such a block with the same file."""
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
