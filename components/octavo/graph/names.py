@@ -1,5 +1,8 @@
 """Tensor names as GraphDef inputs spell them: "conv", "split:1", "^init" for a control edge."""
 
+from collections.abc import Container
+from itertools import count
+
 
 def producer_name(tensor: str) -> str:
     """The node that a tensor comes from: "a" for "a", "a:1" and "^a"."""
@@ -26,3 +29,10 @@ def canonical(tensor: str) -> str:
 def safe_name(tensor: str) -> str:
     """A tensor name made fit for use inside a node name: "^a:2" becomes "__hat__a__port__2"."""
     return tensor.replace("^", "__hat__").replace(":", "__port__")
+
+
+def fresh_name(wanted: str, taken: Container[str]) -> str:
+    """`wanted`, or with the first number behind it that makes a name that is not taken."""
+    if wanted not in taken:
+        return wanted
+    return next(name for n in count(1) if (name := f"{wanted}_{n}") not in taken)

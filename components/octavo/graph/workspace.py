@@ -8,7 +8,7 @@ from itertools import count
 
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node, rewire
-from octavo.graph.names import producer_name
+from octavo.graph.names import fresh_name, producer_name
 
 Place = tuple[int, int]
 """Where a node stands: a position in the file, then a serial number among those that share it."""
@@ -57,9 +57,7 @@ class Workspace:
 
     def fresh_name(self, wanted: str) -> str:
         """`wanted`, or with the first number behind it that makes a name no node has."""
-        if wanted not in self.nodes:
-            return wanted
-        return next(name for n in count(1) if (name := f"{wanted}_{n}") not in self.nodes)
+        return fresh_name(wanted, self.nodes)
 
     def apply(self, edit: Edit) -> None:
         """Make an edit.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from octavo.errors import GraphError
-from octavo.graph import Graph
+from octavo.graph import Graph, producer_name
 from octavo.graph.op_defs import is_quantized
 from octavo.runtime.session import GraphSession, placeholder_dtype, placeholder_shape
 from octavo.runtime.trial import run_once, sample_feeds
@@ -13,6 +14,10 @@ from octavo.runtime.trial import run_once, sample_feeds
 LOG = logging.getLogger(__name__)
 
 FEEDABLE = frozenset({"float32", "float64", "float16", "uint8", "int8", "uint16", "int16", "int32", "int64", "bool"})
+
+
+TABLE_INITIALIZERS = frozenset({"InitializeTable", "InitializeTableV2"})
+TABLE_LOOKUPS = frozenset({"LookupTableFind", "LookupTableFindV2"})
 
 
 def prove(graph: Graph, *, instead_of: Graph) -> None:
@@ -50,7 +55,23 @@ def _can_run(graph: Graph) -> bool:
     return known and all(placeholder_dtype(graph, name) in FEEDABLE for name in graph.inputs)
 
 
+def with_tables_filled(graph: Graph) -> Graph:
+    """The same graph with every lookup behind the initializer of its table, which else is run apart, before all."""
+    fillers: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        if node.op in TABLE_INITIALIZERS:
+            fillers.setdefault(producer_name(node.inputs[0]), []).append(f"^{node.name}")
+    if not fillers:
+        return graph
+    nodes = {}
+    for name, node in graph.nodes.items():
+        waits = fillers.get(producer_name(node.inputs[0]), []) if node.op in TABLE_LOOKUPS else []
+        nodes[name] = replace(node, inputs=(*node.inputs, *waits)) if waits else node
+    return replace(graph, nodes=nodes)
+
+
 def _run(graph: Graph) -> None:
+    graph = with_tables_filled(graph)
     if any(is_quantized(node.op) or node.op == "Print" for node in graph.nodes.values()):
         run_once(graph)
         return

@@ -12,6 +12,7 @@ from octavo.runtime import worker
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
 from octavo.transform_graph.proof import prove
+from octavo.transform_graph.renaming import without_lost_places
 
 LOG = logging.getLogger(__name__)
 
@@ -83,5 +84,5 @@ def _run(graph: Graph, steps: Sequence[Step]) -> Graph:
             result.check()
         except GraphError as fault:
             raise GraphError(f"{where} made a graph that is not whole: {fault}") from fault
-        graph = result
+        graph = without_lost_places(result)
     return graph

@@ -10,14 +10,16 @@ After:
     image = Placeholder()
     y = Relu(image)
     z = Neg(y, ^image)
+
+Nodes that share the node's device, by their attribute _class, follow too; the original leaves them a name that
+TensorFlow does not find.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from octavo.errors import GraphError
-from octavo.graph import Graph, producer_name
+from octavo.graph import Graph
+from octavo.transform_graph.renaming import with_names
 
 
 def rename_node(graph: Graph, *, old_node_name: str, new_node_name: str) -> Graph:
@@ -36,14 +38,4 @@ def rename_node(graph: Graph, *, old_node_name: str, new_node_name: str) -> Grap
         return graph
     if new_node_name in graph.nodes:
         raise GraphError(f"a node named {new_node_name!r} is in the graph already; choose another name")
-
-    def renamed(tensor: str) -> str:
-        name = producer_name(tensor)
-        return tensor.replace(name, new_node_name, 1) if name == old_node_name else tensor
-
-    nodes = {}
-    for node in graph.nodes.values():
-        name = renamed(node.name)
-        nodes[name] = replace(node, name=name, inputs=tuple(map(renamed, node.inputs)))
-    ends = {"inputs": tuple(map(renamed, graph.inputs)), "outputs": tuple(map(renamed, graph.outputs))}
-    return replace(graph, nodes=nodes, **ends)
+    return with_names(graph, {old_node_name: new_node_name})
