@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
+import subprocess
+import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,21 @@ def test_each_mode_writes_a_graph_that_runs_and_its_verdicts(folder: Path, graph
     verdicts = json.loads((folder / "out.pb.decisions.json").read_text())
     assert verdicts["recipe"]
     assert all(node["verdict"] == "INT8" for node in verdicts["nodes"])
+
+
+def test_the_generic_ops_do_not_need_onednn(folder: Path) -> None:
+    """Unlike the ops under Intel's names, these run where TensorFlow does not rewrite graphs."""
+    flags = "--input=fp32.pb --output=out.pb --output_node_names=out --mode=eightbit"
+    done = subprocess.run(
+        [sys.executable, "-m", "octavo.cli", "quantize_graph", *flags.split()],
+        cwd=folder,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "QuantizedConv2D" in ops(written(folder))
 
 
 def test_explain_reads_the_verdicts(folder: Path) -> None:

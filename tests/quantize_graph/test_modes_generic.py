@@ -84,14 +84,6 @@ def test_numbers_are_near_float(strip: bool) -> None:
     assert signal_to_noise(run(graph, X)[0], run(found, X)[0]) > 20
 
 
-def test_the_kernels_do_not_need_onednn() -> None:
-    """Unlike the ops under Intel's names, these run where TensorFlow does not rewrite graphs for oneDNN."""
-    from octavo.runtime.environment import REWRITTEN
-
-    emitted = {op for op in ops(made(net)) if op.startswith(REWRITTEN)}
-    assert emitted == {"QuantizedConv2D"}  # its quint8 kernel is TensorFlow's own
-
-
 def test_carries_the_originals_node_names() -> None:
     nodes = {name: n.op for name, n in made(net, Settings(strip=False)).nodes.items()}
     wanted = {

@@ -13,7 +13,8 @@ from collections.abc import Collection
 from typing import Literal
 
 from octavo.errors import EnvironmentFault
-from octavo.graph.graph import Graph
+from octavo.graph.attrs import read_dtype
+from octavo.graph.graph import Graph, Node
 from octavo.runtime import machine
 from octavo.runtime.tensorflow import import_tensorflow
 
@@ -73,7 +74,7 @@ def check_kernels_of(graph: Graph) -> None:
     if not ops:
         return
     _demand_kernels(ops)
-    needy = sorted(op for op in ops if op.startswith(REWRITTEN))
+    needy = sorted({n.op for n in graph.nodes.values() if n.op.startswith(REWRITTEN) and not _has_own_kernel(n)})
     if needy:
         advice = (
             "use a graph of the fused target" if needy != ["QuantizedConcatV2"] else "exclude ConcatV2 in the recipe"
@@ -100,6 +101,11 @@ def check_processor() -> None:
 def _int8_ops(graph: Graph) -> frozenset[str]:
     """The types of a graph's ops that compute on eight-bit numbers."""
     return frozenset(n.op for n in graph.nodes.values() if n.op in FUSED_OPS or n.op.startswith("Quantized"))
+
+
+def _has_own_kernel(node: Node) -> bool:
+    """Whether an op of such a name runs without oneDNN: the generic QuantizedConv2D, whose filters are quint8."""
+    return node.op == "QuantizedConv2D" and read_dtype(node.attrs["Tfilter"]) == "quint8"
 
 
 def _demand_kernels(ops: Collection[str]) -> None:
