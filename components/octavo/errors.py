@@ -8,6 +8,7 @@ OctavoError                 printed as one line by the command line, exit status
 |- CalibrationError         a min/max log that is empty, damaged or of another graph
 |- StorageError             an object or a store that cannot be reached, read or written
 |- AccuracyError            an INT8 graph outside the accuracy that was asked for
+|- ClusterError             a cluster's API that does not answer or refuses, or a run on it that failed
 `- EnvironmentFault         a machine or a TensorFlow on which INT8 graphs cannot run
 """
 
@@ -42,6 +43,10 @@ class StorageError(OctavoError):
 
 class AccuracyError(OctavoError):
     """An INT8 graph outside the accuracy that was asked for."""
+
+
+class ClusterError(OctavoError):
+    """A cluster's API that does not answer or refuses, or a run on it that failed."""
 
 
 class EnvironmentFault(OctavoError):

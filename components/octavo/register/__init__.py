@@ -1,0 +1,1 @@
+"""Upload the pipeline to Kubeflow Pipelines and keep its schedules as written."""

@@ -1,0 +1,296 @@
+"""`octavo register` against a server that keeps its state: what it writes, and that it writes no more."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kfp_server import State
+from quickstart import PIPELINE
+
+Run = Callable[..., tuple[int, str, str]]
+Write = Callable[..., Path]
+
+COMPILED = PIPELINE / "pipeline.yaml"
+
+PARAMETERS = {
+    "model_uri": "s3://m",
+    "calibration_uri": "s3://c",
+    "validation_uri": "s3://v",
+    "target_uri": "s3://t",
+    "preprocessing": "torch",
+    "shards": 8,
+    "tolerance": 0.5,
+}
+
+
+def schedule(name: str = "nightly", **changes: Any) -> dict[str, Any]:
+    return {"name": name, "cron": "0 2 * * *", "parameters": PARAMETERS, **changes}
+
+
+@pytest.fixture
+def register(host: str, run: Run, write: Write) -> Callable[..., list[str]]:
+    """Register what is given; the lines that were printed."""
+
+    def call(*flags: str, **changes: Any) -> list[str]:
+        status, out, err = run(
+            *("register", f"--registration={write(**changes)}", f"--pipeline-file={COMPILED}", f"--host={host}"), *flags
+        )
+        assert status == 0, err
+        return out.splitlines()
+
+    return call
+
+
+def test_a_first_installation_uploads_the_version_and_makes_experiment_and_schedules(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    done = register(schedules=[schedule(), schedule("weekly", cron="30 4 * * 0", enabled=False)])
+
+    assert done == [
+        "created the pipeline quantize-int8",
+        "uploaded the version 0.1.0-aaaa",
+        "created the experiment octavo",
+        "created the schedule nightly: 0 2 * * *",
+        "created the schedule weekly: 30 4 * * 0",
+    ]
+    (version,) = state.versions.values()
+    (text,) = state.files.values()
+    nightly, weekly = state.recurring_runs.values()
+    assert text == COMPILED.read_text()
+    assert version.display_name == "0.1.0-aaaa"
+    assert nightly.trigger.cron_schedule.cron == "0 0 2 * * *"
+    assert nightly.runtime_config.parameters == PARAMETERS
+    assert nightly.pipeline_version_reference.pipeline_version_id == version.pipeline_version_id
+    assert (nightly.no_catchup, nightly.max_concurrency) == (True, "1")
+    assert (nightly.mode, weekly.mode) == ("ENABLE", "DISABLE")
+
+
+def test_a_second_installation_without_change_writes_nothing(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    schedules = [schedule(f"s{number}") for number in range(7)]  # more than a page
+    register(schedules=schedules)
+    state.requests.clear()
+
+    assert register(schedules=schedules) == ["nothing to change"]
+    assert state.writes == []
+
+
+def test_an_upgrade_uploads_a_version_and_moves_the_schedules_to_it(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    done = register(version="0.2.0-bbbb", schedules=[schedule()])
+
+    old, new = state.versions.values()
+    (nightly,) = state.recurring_runs.values()
+    assert done == ["uploaded the version 0.2.0-bbbb", "changed the schedule nightly: 0 2 * * *"]
+    assert old.pipeline_id == new.pipeline_id
+    assert nightly.pipeline_version_reference.pipeline_version_id == new.pipeline_version_id
+    assert len(state.pipelines) == len(state.experiments) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cron": "0 3 * * *"},
+        {"parameters": {**PARAMETERS, "shards": 4}},
+        {"max_concurrency": 2},
+        {"service_account": "quantizer"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_schedule_is_made_anew_before_the_old_one_goes(
+    register: Callable[..., list[str]], state: State, change: dict[str, Any]
+) -> None:
+    register(schedules=[schedule(), schedule("weekly")])
+    state.requests.clear()
+    done = register(schedules=[schedule(**change), schedule("weekly")])
+
+    assert len(done) == 1
+    assert done[0].startswith("changed the schedule nightly")
+    assert [request.split()[0] for request in state.writes] == ["POST", "DELETE"]
+    assert sorted(run.display_name for run in state.recurring_runs.values()) == ["nightly", "weekly"]
+
+
+def test_switching_a_schedule_keeps_it(register: Callable[..., list[str]], state: State) -> None:
+    register(schedules=[schedule()])
+    (before,) = state.recurring_runs
+
+    assert register(schedules=[schedule(enabled=False)]) == ["disabled the schedule nightly"]
+    assert register(schedules=[schedule(enabled=True)]) == ["enabled the schedule nightly"]
+    assert list(state.recurring_runs) == [before]
+
+
+def test_a_schedule_that_was_switched_in_the_ui_is_switched_back(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    (nightly,) = state.recurring_runs.values()
+    nightly.mode = "DISABLE"
+
+    assert register(schedules=[schedule()]) == ["enabled the schedule nightly"]
+
+
+def test_a_schedule_that_is_listed_no_more_is_deleted(register: Callable[..., list[str]], state: State) -> None:
+    register(schedules=[schedule(), schedule("weekly")])
+
+    assert register(schedules=[schedule("weekly")]) == ["deleted the schedule nightly"]
+    assert register() == ["deleted the schedule weekly"]
+    assert state.recurring_runs == {}
+
+
+def test_what_another_made_is_left_alone(register: Callable[..., list[str]], state: State) -> None:
+    register(owner="ns/other", schedules=[schedule()])
+    (other,) = state.recurring_runs
+    done = register(schedules=[schedule()])
+    register()
+
+    assert done == ["created the schedule nightly: 0 2 * * *"]
+    assert list(state.recurring_runs) == [other]
+
+
+def test_removing_deletes_the_owners_schedules_and_nothing_else(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(owner="ns/other", schedules=[schedule()])
+    register(schedules=[schedule()])
+
+    assert register("--remove-schedules") == ["deleted the schedule nightly"]
+    assert register("--remove-schedules") == ["nothing to change"]
+    assert len(state.recurring_runs) == len(state.versions) == len(state.experiments) == 1
+
+
+def test_an_interrupted_change_is_tidied_by_the_next_run(register: Callable[..., list[str]], state: State) -> None:
+    register(schedules=[schedule()])
+    (first,) = state.recurring_runs.values()
+    state.recurring_runs["twin"] = type(first)(**{**first.to_dict(), "recurring_run_id": "twin"})
+
+    register(schedules=[schedule()])
+    assert len(state.recurring_runs) == 1
+
+
+def test_a_server_that_comes_up_late_is_waited_for(register: Callable[..., list[str]], state: State) -> None:
+    state.failing = 2
+
+    assert register("--wait=20")[0] == "created the pipeline quantize-int8"
+
+
+def test_a_server_that_goes_away_in_between_is_asked_again(
+    register: Callable[..., list[str]], state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, False, False, True])  # health twice, the list of pipelines, then one refusal
+
+    def failing(self: State) -> int:
+        return int(next(answers, False))
+
+    monkeypatch.setattr(State, "failing", property(failing, lambda self, value: None), raising=False)
+    assert "uploaded the version 0.1.0-aaaa" in register()
+    assert len(state.pipelines) == len(state.versions) == 1
+
+
+def test_a_server_that_stays_away_ends_in_one_sentence(run: Run, write: Write) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{free.getsockname()[1]}"
+    start = time.monotonic()
+    status, _, err = run(
+        "register", f"--registration={write()}", f"--pipeline-file={COMPILED}", f"--host={host}", "--wait=2"
+    )
+
+    assert status == 2
+    assert time.monotonic() - start < 10
+    assert len(err.splitlines()) == 1
+    for words in (host, "does not answer", "tries in 2 s", "--host"):
+        assert words in err
+
+
+def test_multi_user_kubeflow_takes_the_token_and_the_namespace(
+    host: str, run: Run, write: Write, state: State, tmp_path: Path
+) -> None:
+    state.multi_user, state.token = True, "renewed"
+    token = tmp_path / "token"
+    token.write_text("renewed\n")
+    words = ("register", f"--registration={write(schedules=[schedule()])}", f"--pipeline-file={COMPILED}")
+    flags = (f"--host={host}", "--namespace=vision", f"--token-file={token}")
+
+    assert run(*words, *flags)[0] == 0
+    state.requests.clear()
+    assert run(*words, *flags)[1] == "nothing to change\n"
+    assert state.writes == []
+    assert {entry.namespace for entry in (*state.experiments.values(), *state.pipelines.values())} == {"vision"}
+
+
+@pytest.mark.parametrize("token", ["stale", None])
+def test_a_wrong_token_ends_in_one_sentence(
+    host: str, run: Run, write: Write, state: State, tmp_path: Path, token: str | None
+) -> None:
+    state.token = "right"
+    flags = []
+    if token is not None:
+        (tmp_path / "token").write_text(token)
+        flags = [f"--token-file={tmp_path / 'token'}"]
+    status, _, err = run(
+        "register", f"--registration={write()}", f"--pipeline-file={COMPILED}", f"--host={host}", *flags
+    )
+
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "refuses (401)" in err
+    assert "--token-file" in err
+
+
+def test_a_version_that_is_not_to_be_uploaded_must_be_there(
+    register: Callable[..., list[str]], host: str, run: Run, write: Write
+) -> None:
+    words = ("register", f"--host={host}")
+    status, _, err = run(*words, f"--registration={write(upload=False)}")
+    assert status == 2
+    assert "no version '0.1.0-aaaa'" in err
+    register()
+    assert run(*words, f"--registration={write(upload=False, schedules=[schedule()])}")[0] == 0
+
+
+def test_a_parameter_that_the_pipeline_has_not_is_refused_by_the_server(
+    host: str, run: Run, write: Write
+) -> None:
+    path = write(schedules=[schedule(parameters={"model": "x"})])
+    status, _, err = run(
+        "register", f"--registration={path}", f"--pipeline-file={COMPILED}", f"--host={host}"
+    )
+
+    assert status == 2
+    assert "Unrecognized input parameter: model" in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"owner": ""}, "owner"),
+        ({"experiments": "x"}, "experiments"),
+        ({"schedules": [schedule(cron="0 0 2 * * *")]}, "five fields"),
+        ({"schedules": [schedule(), schedule()]}, "two schedules named 'nightly'"),
+        ({"schedules": [{"name": "x"}]}, "schedules.0.cron"),
+    ],
+    ids=["no owner", "unknown field", "six fields", "one name twice", "no cron"],
+)
+def test_a_registration_that_is_not_valid_is_refused(
+    run: Run, write: Write, changes: dict[str, Any], words: str
+) -> None:
+    status, _, err = run("register", f"--registration={write(**changes)}", "--host=http://127.0.0.1:9")
+
+    assert status == 2
+    assert words in err
+
+
+@pytest.mark.parametrize("flag", ["--registration=nowhere.yaml", "--pipeline-file=nowhere.yaml"])
+def test_a_missing_file_is_named(run: Run, write: Write, flag: str) -> None:
+    status, _, err = run("register", f"--registration={write()}", "--host=http://127.0.0.1:9", flag)
+
+    assert status == 2
+    assert "nowhere.yaml" in err
