@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from octavo.cli import main
 from octavo.errors import AccuracyError, GraphError, OctavoError, SpecError, StorageError
 from octavo.publish_model.publish import publish_model
-from octavo.storage import list_objects, read_bytes
+from octavo.storage import claim, list_objects, read_bytes
 from servers import StorageServer
 
 Place = Callable[[str], str]
@@ -174,3 +175,20 @@ def test_the_command_refuses_with_one_sentence_and_exits_2(
     assert told.startswith("octavo: error: INT8 loses 0.50 points")
     assert told.count("\n") == 1
     assert not (tmp_path / "target").exists()
+
+
+def test_two_publishers_never_interleave(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "POLL_SECONDS", 0.02)
+    works = [tmp_path / name for name in ("one", "two", "three")]
+    for work in works:
+        work.mkdir()
+        (work / "graph.pb").write_bytes(work.name.encode() * 1000)
+        (work / "page.html").write_text(work.name)
+        summarize(work, None, hashlib.sha256((work / "graph.pb").read_bytes()).hexdigest())
+    with ThreadPoolExecutor(3) as threads:
+        written = list(threads.map(lambda work: publish(work, place("m")), works))
+    page, summary, graph = (read_bytes(uri) for uri in written[0])
+    assert page.decode() in ("one", "two", "three")
+    assert graph == page * 1000
+    assert json.loads(summary)["sha256"] == hashlib.sha256(graph).hexdigest()
+    assert names(place("m")) == ["int8.pb", "report.html", "summary.json"]

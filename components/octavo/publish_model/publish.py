@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import socket
 from pathlib import Path
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from octavo.errors import AccuracyError, GraphError, SpecError
-from octavo.storage import join, upload
+from octavo.storage import claimed, join, upload
+from octavo.storage.partial import opened
 
 
 class Top1(BaseModel):
@@ -32,8 +34,9 @@ def publish_model(
 ) -> list[str]:
     """Write report.html, summary.json and, last, int8.pb into the folder `target_uri`.
 
-    Whoever finds a new int8.pb there finds its figures as well. A model whose accuracy nobody measured (its summary
-    has no top-1) is published: its summary says so.
+    Whoever finds a new int8.pb there finds its figures as well. Of several publishers one writes at a time, so that the
+    files of two never stand side by side, except behind one that died half-way. A model whose accuracy nobody measured
+    (its summary has no top-1) is published: its summary says so.
 
     Args:
         int8_graph: the INT8 graph.
@@ -49,17 +52,24 @@ def publish_model(
         AccuracyError: when the graph lost more, or is not the one that was measured; nothing is written then.
         GraphError: when one of the files cannot be read.
         SpecError: when the tolerance is negative or no number.
-        StorageError: when the target cannot be written.
+        StorageError: when the target cannot be written, or another publisher does not finish.
     """
     figures = _read(summary)
     _check_same_graph(int8_graph, figures.sha256)
     _check_accuracy(figures.top1, tolerance)
+    if report is not None:
+        with opened(report):
+            """It is there."""
     files = ((report, "report.html"), (summary, "summary.json"), (int8_graph, "int8.pb"))
+    owner = f"the publisher of the graph {figures.sha256[:12]} on {socket.gethostname()}"
     written = []
-    for path, name in files:
-        if path is not None:
-            upload(path, join(target_uri, name))
-            written.append(join(target_uri, name))
+    with claimed(target_uri, owner) as claim:
+        for path, name in files:
+            if path is not None:
+                claim.check()
+                upload(path, join(target_uri, name))
+                written.append(join(target_uri, name))
+        claim.check()
     return written
 
 

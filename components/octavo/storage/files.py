@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 from octavo.errors import StorageError
 from octavo.storage.partial import PART_PREFIX, part_file
-from octavo.storage.store import MissingObjectError, StoredObject
+from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 
 
 class FileStore:
@@ -45,6 +46,23 @@ class FileStore:
         """Copy another file to this one."""
         self.download(str(path), Path(key))
 
+    def versioned(self, key: str) -> tuple[bytes, str]:
+        """The whole file; its version is what tells it from the one that takes its place."""
+        with _explained(key), Path(key).open("rb") as file:
+            return file.read(), _version(os.fstat(file.fileno()))
+
+    def write_if(self, key: str, data: bytes, version: str | None) -> str:
+        """Make or replace the file while nobody else who asks so may; a lock on its folder sees to that."""
+        path = Path(key)
+        with _explained(key):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent):
+                found = _version(path.stat()) if path.exists() else None
+                if found != version:
+                    raise ConflictError(f"the file {key!r} was written by somebody else in between")
+                self.write(key, data)
+                return _version(path.stat())
+
     def list(self, folder: str) -> Sequence[StoredObject]:
         """Every file under the folder, links followed."""
         with _explained(folder):
@@ -63,6 +81,21 @@ class FileStore:
         """Remove the file."""
         with _explained(key):
             Path(key).unlink(missing_ok=True)
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; it goes with the process that holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from octavo.errors import StorageError
 from octavo.storage.gcs_client import gcs_client
 from octavo.storage.gcs_errors import explained
 from octavo.storage.partial import opened, part_file
-from octavo.storage.store import MissingObjectError, StoredObject
+from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 from octavo.storage.uri import Uri, as_folder
 
 ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(8.0)}
@@ -63,6 +63,32 @@ class GcsStore:
         """Make or replace the object with the content of a local file."""
         with opened(path) as file:
             self._put(key, file, path.stat().st_size)
+
+    def versioned(self, key: str) -> tuple[bytes, str]:
+        """The whole object and its generation."""
+        blob = self._bucket.blob(key)
+        with self._explained(key):
+            blob.reload(**ASK)
+            pinned = self._bucket.blob(key, generation=blob.generation)
+            return pinned.download_as_bytes(**ASK), str(blob.generation)
+
+    def write_if(self, key: str, data: bytes, version: str | None) -> str:
+        """Make or replace the object on the condition of its generation."""
+        blob = self._bucket.blob(key)
+        try:
+            with self._explained(key):
+                blob.upload_from_string(data, if_generation_match=int(version or 0), **SEND)
+        except ConflictError:
+            return self._already_written(key, data)
+        return str(blob.generation)
+
+    def _already_written(self, key: str, data: bytes) -> str:
+        """The version, when the object is ours after all: of a try whose answer was lost the store says no more."""
+        with suppress(MissingObjectError):
+            found, version = self.versioned(key)
+            if found == data:
+                return version
+        raise ConflictError(f"{self._uri(key)} was written by somebody else in between")
 
     def list(self, folder: str) -> Sequence[StoredObject]:
         """Every object under the folder; the empty objects that stand for folders are left out."""

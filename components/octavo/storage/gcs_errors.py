@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from requests import RequestException
 
 from octavo.errors import StorageError
-from octavo.storage.store import MissingObjectError
+from octavo.storage.store import ConflictError, MissingObjectError
 
 _CREDENTIALS = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key, or give the pod an identity"
 
@@ -30,6 +30,8 @@ def explained(uri: str, bucket: str, bucket_exists: Callable[[], bool]) -> Itera
         yield
     except NotFound as fault:
         raise _missing(uri, bucket, where, exists=bucket_exists()) from fault
+    except PreconditionFailed as fault:
+        raise ConflictError(f"{uri} was written by somebody else in between") from fault
     except (Unauthorized, Forbidden) as fault:
         raise StorageError(f"{uri}: {where} refused the credentials ({fault.code}); {_CREDENTIALS}") from fault
     except GoogleAuthError:

@@ -7,7 +7,7 @@ import io
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ from octavo.storage.partial import opened, part_file
 from octavo.storage.s3_client import s3_client
 from octavo.storage.s3_errors import explained
 from octavo.storage.s3_settings import s3_settings
-from octavo.storage.store import StoredObject
+from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 from octavo.storage.uri import Uri, as_folder
 
 PIECE_BYTES = 1 << 20
@@ -69,6 +69,28 @@ class S3Store:
         """Make or replace the object with the content of a local file."""
         with opened(path) as file:
             self._put(key, file, path.stat().st_size)
+
+    def versioned(self, key: str) -> tuple[bytes, str]:
+        """The whole object and its ETag."""
+        with self._explained(key), _closing(self._client.get_object(self._bucket, key)) as answer:
+            return answer.read(), answer.headers["ETag"]
+
+    def write_if(self, key: str, data: bytes, version: str | None) -> str:
+        """Make or replace the object on the condition of its ETag."""
+        condition = {"If-None-Match": "*"} if version is None else {"If-Match": version}
+        with suppress(ConflictError), self._explained(key):
+            # minio's public methods take no conditions
+            self._client._put_object(self._bucket, key, data, condition)  # noqa: SLF001
+        found, current = self._found(key)
+        if found != data:  # of a try whose answer was lost, a store says no more than that the condition does not hold
+            raise ConflictError(f"{self._uri(key)} was written by somebody else in between")
+        return current
+
+    def _found(self, key: str) -> tuple[bytes | None, str]:
+        try:
+            return self.versioned(key)
+        except MissingObjectError:
+            return None, ""
 
     def list(self, folder: str) -> Sequence[StoredObject]:
         """Every object under the folder; the empty objects that stand for folders are left out."""

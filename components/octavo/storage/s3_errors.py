@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from octavo.errors import StorageError
 from octavo.storage.s3_settings import S3Settings
-from octavo.storage.store import MissingObjectError
+from octavo.storage.store import ConflictError, MissingObjectError
 
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _REGION = "set AWS_REGION to the bucket's region"
@@ -33,6 +33,9 @@ ADVICE = {
     "SlowDown": _LATER,
 }
 """S3 error code -> what to do about it."""
+
+CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
+"""What a store answers to a write whose condition does not hold."""
 
 
 @contextmanager
@@ -59,6 +62,8 @@ def _refusal(fault: Any, uri: str, bucket: str, where: str, *, anonymous: bool) 
     code = str(fault.code)
     if code == "NoSuchBucket":
         return StorageError(f"{uri}: there is no bucket {bucket!r} in {where}; create it or correct the URI")
+    if code in CONFLICTS:
+        return ConflictError(f"{uri} was written by somebody else in between")
     if code == "NoSuchKey":
         return MissingObjectError(f"{uri}: there is no such object in {where}; check the URI")
     if code == "AccessDenied" and anonymous:

@@ -14,6 +14,10 @@ class MissingObjectError(StorageError):
     """An object that is not there, in a store that answers."""
 
 
+class ConflictError(StorageError):
+    """An object that somebody else made or changed in between; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """One object of a listing.
@@ -54,6 +58,17 @@ class Store(Protocol):
 
     def upload(self, path: Path, key: str) -> None:
         """Make or replace the object with the content of a local file, whole or not at all."""
+        ...
+
+    def versioned(self, key: str) -> tuple[bytes, str]:
+        """The whole object, and the version of it, which another one never has."""
+        ...
+
+    def write_if(self, key: str, data: bytes, version: str | None) -> str:
+        """Make a small object if there is none (None), or replace it if it is still that version; the new version.
+
+        Of several who try at the same time one succeeds. Raises ConflictError for the others.
+        """
         ...
 
     def list(self, folder: str) -> Sequence[StoredObject]:
