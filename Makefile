@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 BASE_IMAGE ?= python:3.11-slim
 
-.PHONY: run test lint format compile docs chart train benchmark image base-image lock audit clean
+.PHONY: run test lint format compile docs chart train fuzz benchmark image base-image lock audit clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -43,6 +43,13 @@ chart: .venv/installed-test $(BIN)/helm
 # Train the quick start's model again and cut its data sets.
 train: .venv/installed-train
 	$(BIN)/python $(PIPELINE)/quickstart/train.py
+
+# Fuzz the three parsers (transform lists, graph files, min/max logs), FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 60
+fuzz: .venv/installed-fuzz
+	for target in language graph_file min_max_log; do \
+	    PYTHONPATH=tests $(BIN)/python -m fuzz.run $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 # Compare with Neural Compressor and OpenVINO, which are installed beside octavo: accuracy, speed, cost (an hour).
 benchmark: .venv/installed-run

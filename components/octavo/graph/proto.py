@@ -10,6 +10,7 @@ from typing import Any
 
 from octavo.errors import GraphError
 from octavo.files import write_atomically
+from octavo.graph.file_kinds import SAVED_MODEL, is_saved_model, why_no_graph
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
 from octavo.runtime.tensorflow import import_tensorflow
@@ -24,10 +25,17 @@ def from_def(graph_def: Any) -> Graph:
     Raises:
         GraphError: on two nodes of one name, or an input that no node makes.
     """
-    nodes = (Node(n.name, n.op, tuple(canonical(t) for t in n.input), dict(n.attr), n.device) for n in graph_def.node)
+    nodes = (Node(n.name, n.op, tuple(map(_tensor, n.input)), dict(n.attr), n.device) for n in graph_def.node)
     library = graph_def.library if graph_def.HasField("library") else None
     versions = graph_def.versions if graph_def.HasField("versions") else None
     return Graph({}, library=library, versions=versions).with_nodes(nodes)
+
+
+def _tensor(text: str) -> str:
+    """An input's name in its one spelling."""
+    if ":" in text and not text.rpartition(":")[2].isdecimal():
+        raise GraphError(f"{text!r} is no name of a tensor; wanted one like 'node', 'node:1' or '^node'")
+    return canonical(text)
 
 
 def to_def(graph: Graph) -> Any:
@@ -52,9 +60,13 @@ def load_graph(path: str | Path) -> Graph:
     """Read a GraphDef file, binary or text (both are tried).
 
     Raises:
-        GraphError: when the file is absent, empty, truncated, or not a GraphDef.
+        GraphError: when the file is absent, empty, truncated, of 2 GiB or more, or not a GraphDef.
     """
-    return from_def(read_graph_def(path))
+    graph_def = read_graph_def(path)
+    try:
+        return from_def(graph_def)
+    except GraphError as fault:
+        raise GraphError(f"{fault}, in the graph file {str(path)!r}") from fault
 
 
 def read_graph_def(path: str | Path) -> Any:
@@ -66,12 +78,7 @@ def read_graph_def(path: str | Path) -> Any:
     from tensorflow.core.framework import graph_pb2
 
     file = Path(path).expanduser()
-    try:
-        content = file.read_bytes()
-    except OSError as fault:
-        raise GraphError(f"the graph file {str(file)!r} cannot be read: {fault.strerror}") from fault
-    if not content:
-        raise GraphError(f"the graph file {str(file)!r} is empty")
+    content = _content(file)
     graph_def = graph_pb2.GraphDef()
     try:
         graph_def.ParseFromString(content)
@@ -79,14 +86,30 @@ def read_graph_def(path: str | Path) -> Any:
         graph_def.Clear()
         try:
             text_format.Parse(content, graph_def)
-        except (text_format.ParseError, UnicodeDecodeError) as fault:
-            raise GraphError(
-                f"the file {str(file)!r} ({len(content)} bytes) is no GraphDef, neither binary (truncated or of "
-                f"another kind) nor text ({str(fault)[:80]})"
-            ) from fault
+        except (text_format.ParseError, UnicodeDecodeError, RecursionError) as fault:
+            why = why_no_graph(content, str(fault))
+            raise GraphError(f"the file {str(file)!r} ({len(content):,} bytes) is no GraphDef: {why}") from fault
     if not graph_def.node:
-        raise GraphError(f"the graph file {str(file)!r} holds no nodes; wanted a GraphDef")
+        kind = f"; {SAVED_MODEL}" if is_saved_model(content) else ""
+        raise GraphError(f"the graph file {str(file)!r} holds no nodes; wanted a GraphDef{kind}")
     return graph_def
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a graph file, which are looked at only when they can be those of one."""
+    try:
+        size = file.stat().st_size
+        if size > MAX_GRAPH_BYTES:
+            raise GraphError(
+                f"the graph file {str(file)!r} has {size:,} bytes; a GraphDef ends at {MAX_GRAPH_BYTES:,}: keep the "
+                "variables in a checkpoint or a SavedModel"
+            )
+        content = file.read_bytes()
+    except OSError as fault:
+        raise GraphError(f"the graph file {str(file)!r} cannot be read: {fault.strerror}") from fault
+    if not content:
+        raise GraphError(f"the graph file {str(file)!r} is empty")
+    return content
 
 
 def save_graph(graph: Graph, path: str | Path, *, as_text: bool = False) -> None:
@@ -98,8 +121,10 @@ def save_graph(graph: Graph, path: str | Path, *, as_text: bool = False) -> None
     from google.protobuf import text_format
 
     if as_text:
-        content = text_format.MessageToString(to_def(graph)).encode()
-        write_atomically(Path(path).expanduser(), content)
+        message = to_def(graph)
+        if message.ByteSize() > MAX_GRAPH_BYTES:
+            raise GraphError(_too_large())
+        write_atomically(Path(path).expanduser(), text_format.MessageToString(message).encode())
     else:
         write_atomically(Path(path).expanduser(), _serialized(graph))
 
@@ -113,5 +138,9 @@ def _serialized(graph: Graph) -> Iterator[bytes]:
         content = to_def(part).SerializeToString(deterministic=True)
         total += len(content)
         if total > MAX_GRAPH_BYTES:
-            raise GraphError(f"the graph takes more than {MAX_GRAPH_BYTES:,} bytes, where a GraphDef file ends")
+            raise GraphError(_too_large())
         yield content
+
+
+def _too_large() -> str:
+    return f"the graph takes more than {MAX_GRAPH_BYTES:,} bytes, where a GraphDef file ends"
