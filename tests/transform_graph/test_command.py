@@ -53,6 +53,13 @@ def test_the_list_may_come_from_a_file(path: Path) -> None:
     assert names(path) == ["x", "y"]
 
 
+def test_the_list_may_come_from_a_file_behind_an_at_sign(path: Path) -> None:
+    transforms = path.with_name("transforms.txt")
+    transforms.write_text("remove_device \\\n  remove_nodes(op=Identity)\n")
+    run("transform_graph", f"--in_graph={path}", f"--out_graph={path}", f"--transforms=@{transforms}")
+    assert names(path) == ["x", "y"]
+
+
 def test_both_lists_are_one_too_many(path: Path) -> None:
     files = ["--in-graph", str(path), "--out-graph", str(path)]
     with pytest.raises(SpecError, match="both given"):
@@ -63,10 +70,44 @@ def test_both_lists_are_one_too_many(path: Path) -> None:
 def test_a_list_file_that_cannot_be_read_is_told(path: Path, name: str) -> None:
     (path.parent / "in.pb").write_bytes(b"\xff\xfe")
     files = ["--in-graph", str(path), "--out-graph", str(path)]
-    with pytest.raises(SpecError, match=f"{name}' cannot be read"):
-        run("transform-graph", *files, "--transforms-file", str(path.with_name(name)))
+    for flags in (["--transforms-file", str(path.with_name(name))], [f"--transforms=@{path.with_name(name)}"]):
+        with pytest.raises(SpecError, match=f"{name}' cannot be read"):
+            run("transform-graph", *files, *flags)
 
 
 def test_list_and_help_need_no_graph() -> None:
     assert "fold_constants " in run("transform_graph", "--list")
-    assert run("transform_graph", "--help_transform=remove_nodes").startswith("remove_nodes(op=str, ...")
+    for flags in (["--help", "remove_nodes"], ["--help=remove-nodes"], ["-h", "remove_nodes"]):
+        assert run("transform_graph", *flags).startswith("remove_nodes(op=str, ...")
+
+
+def test_help_without_a_name_is_that_of_the_command() -> None:
+    for flag in ("--help", "-h"):
+        text = run("transform_graph", flag)
+        assert text.startswith("Usage: ")
+        assert all(name in text for name in ("--in-graph", "--out-graph", "--transforms", "--output-as-text"))
+
+
+def test_help_on_an_unknown_transform_names_near_ones() -> None:
+    with pytest.raises(SpecError, match="'renam_op' is not recognized; near names: rename_op"):
+        run("transform_graph", "--help", "renam_op")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--in_graph=a"], "Missing option '--out-graph'"),
+        (["--in_graph=a", "--out_graph=b", "--zap=1"], "No such option '--zap'"),
+        (["--in_graph=a", "--out_graph=b", "extra"], "unexpected extra argument (extra)"),
+        (["--in_graph=a", "--out_graph=b", "--output_as_text=maybe"], "'maybe' is no boolean"),
+    ],
+)
+def test_wrong_flags_end_in_status_2(args: list[str], message: str) -> None:
+    result = CliRunner().invoke(cli, ["transform_graph", *args])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_blank_list_is_refused(path: Path) -> None:
+    with pytest.raises(SpecError, match="the transform list is empty"):
+        run("transform_graph", f"--in_graph={path}", f"--out_graph={path}", "--transforms= ")

@@ -6,7 +6,7 @@ from examples import example
 from octavo.errors import GraphError
 from octavo.graph import Graph
 from octavo.transform_graph import proof
-from octavo.transform_graph.proof import prove
+from octavo.transform_graph.proof import prove, with_tables_filled
 
 GOOD = example("x = Placeholder() shape=<?,2>\ny = Relu(x)", inputs=("x",), outputs=("y",))
 FAILS = example(
@@ -70,3 +70,22 @@ def test_a_graph_that_cannot_be_fed_must_load(text: str, inputs: tuple[str, ...]
         prove(example(text, inputs=inputs, outputs=outputs), instead_of=GOOD)
     loads = example(text.replace("Zap(x)", "NoOp(^x)"), inputs=inputs, outputs=outputs)
     prove(loads, instead_of=GOOD)
+
+
+def test_a_graph_with_tables_runs_with_the_tables_filled() -> None:
+    text = """
+        x = Placeholder() dtype=int64 shape=<?,2>
+        keys = Const() value=int64<2>[0, 1]
+        values = Const() value=float32<2>[0.5, 2]
+        table = HashTableV2() key_dtype=int64 value_dtype=float32
+        fill = InitializeTableV2(table, keys, values) Tkey=int64 Tval=float32
+        zero = Const() value=float32<>[0]
+        found = LookupTableFindV2(table, x, zero) Tin=int64 Tout=float32
+        y = CheckNumerics(found) message="no"
+    """
+    graph = example(text, inputs=("x",), outputs=("y",))
+    prove(graph, instead_of=graph)
+    assert with_tables_filled(graph).nodes["found"].inputs == ("table", "x", "zero", "^fill")
+    assert with_tables_filled(GOOD) is GOOD
+    with pytest.raises(GraphError, match="not initialized"):
+        prove(graph.with_nodes(n for n in graph.nodes.values() if n.name != "fill"), instead_of=graph)

@@ -12,50 +12,61 @@ from octavo.errors import SpecError
 from octavo.options import COMMA_LIST, Bool
 
 
-def _answer(make: Callable[[str], str]) -> Callable[[click.Context, click.Parameter, Any], None]:
+def _answer(make: Callable[[click.Context, str], str]) -> Callable[[click.Context, click.Parameter, Any], None]:
     """A callback for an option that prints an answer instead of running the command."""
 
     def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
-        if value and not context.resilient_parsing:
-            click.echo(make(value))
+        if value is not None and value is not False and not context.resilient_parsing:
+            click.echo(make(context, value))
             context.exit()
 
     return callback
 
 
-def _list(_: Any) -> str:
+def _list(_: click.Context, __: str) -> str:
     from octavo.transform_graph.documentation import transform_list
 
     return transform_list()
 
 
-def _help(name: str) -> str:
+def _help(context: click.Context, name: str) -> str:
     from octavo.transform_graph.documentation import transform_help
 
-    return transform_help(name)
+    return transform_help(name) if name else context.get_help()
 
 
 FILE = click.Path(path_type=Path)
 
+NO_NAME = ""
+"""What `--help` stands for without a transform's name."""
 
-@click.command("transform-graph")
+
+@click.command("transform-graph", add_help_option=False)
 @click.option("--in-graph", required=True, type=FILE, help="The GraphDef file to read, binary or text.")
 @click.option("--out-graph", required=True, type=FILE, help="The GraphDef file to write.")
 @click.option("--inputs", default="", type=COMMA_LIST, help="Input tensors, separated by commas.")
 @click.option("--outputs", default="", type=COMMA_LIST, help="Output tensors, separated by commas.")
-@click.option("--transforms", default="", help="The transforms, e.g. 'fold_constants fold_batch_norms'.")
+@click.option(
+    "--transforms",
+    default="",
+    help="The transforms, e.g. 'fold_constants fold_batch_norms'; @FILE reads them from a file.",
+)
 @click.option("--transforms-file", default=None, type=FILE, help="A file that holds the transforms.")
 @click.option("--output-as-text", cls=Bool, default=False, help="Write protobuf's text form.")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_answer(_list), help="List every transform."
 )
 @click.option(
-    "--help-transform",
-    metavar="NAME",
+    "-h",
+    "--help",
+    "help_on",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value=NO_NAME,
     is_eager=True,
     expose_value=False,
     callback=_answer(_help),
-    help="Document one transform.",
+    help="Show this message, or document one transform.",
 )
 def command(
     in_graph: Path,
@@ -78,6 +89,8 @@ def command(
         if transforms:
             raise SpecError("--transforms and --transforms-file are both given; wanted one of them")
         transforms = _read(transforms_file)
+    elif transforms.startswith("@"):
+        transforms = _read(Path(transforms[1:]))
     transform_file(
         in_graph.expanduser(),
         out_graph.expanduser(),

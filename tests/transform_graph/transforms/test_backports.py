@@ -16,7 +16,7 @@ from octavo.transform_graph.transforms.backport_tensor_array_v3 import backport_
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_a_concat_keeps_its_values(dtype: type[np.generic]) -> None:
     text = f"x = Placeholder()\nn = Neg(x)\ninit = NoOp()\ny = ConcatV2(x, n, x, a, ^init) N=3 Tidx={dtype.__name__}"
-    before = example(text, inputs=("x",), outputs=("y",), consts={"a": dtype(-1)})
+    before = example(text, inputs=("x",), outputs=("y",), consts={"a": np.array(-1, dtype)})
     after = backport_concatv2(before)
     axis = "a" if dtype is np.int32 else "y/axis"
     assert after.nodes["y"].op == "Concat"

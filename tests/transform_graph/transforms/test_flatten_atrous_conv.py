@@ -65,7 +65,7 @@ def assert_same_output(before: Graph, after: Graph) -> None:
 def test_the_flat_conv_pads_what_the_three_ops_leave(conv: str, geometry: dict[str, Any], padding: str) -> None:
     before = atrous(conv, **geometry)
     after = flatten_atrous_conv(before)
-    assert [n.op for n in after.nodes.values() if n.op != "Const"] == ["Placeholder", conv.split()[2].split("(")[0]]
+    assert [n.op for n in after.nodes.values() if n.op != "Const"] == ["Placeholder", conv.split()[2].partition("(")[0]]
     assert after.nodes["y"].attrs["padding"].s.decode() == padding
     assert_same_output(before, after)
     assert flatten_atrous_conv(after) == after

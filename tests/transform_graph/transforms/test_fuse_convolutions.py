@@ -91,10 +91,11 @@ def test_a_batch_that_may_hold_more_than_one_image_stays(batch: str, caplog: pyt
     graph = graph_of(f"{PAD}\ny = Conv2D(p, w)", batch=batch)
     with caplog.at_level(logging.WARNING):
         assert fuse_convolutions(graph) == graph
-    assert [r.getMessage() for r in caplog.records] == [
+    [record] = caplog.records
+    assert record.getMessage() == (
         "fuse_pad_and_conv: Conv2D 'y' stays: the batch may hold more than one image, and TensorFlow's fused op gets "
         "all but the first wrong"
-    ]
+    )
 
 
 def test_tensorflows_kernel_still_gets_the_second_image_wrong() -> None:

@@ -18,7 +18,7 @@ TEXT = """
 
 
 def graph_of(text: str = TEXT) -> Graph:
-    return example(text, inputs=("0",), outputs=("y",), consts={"axis": np.int32(1)})
+    return example(text, inputs=("0",), outputs=("y",), consts={"axis": np.array(1, np.int32)})
 
 
 def test_names_of_inputs_are_skipped_and_every_reference_follows() -> None:

@@ -1,0 +1,81 @@
+"""Every transform that changes what is computed, on a graph with a while loop and a conditional of TensorFlow 1."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from examples import random, values
+from octavo.graph import Graph, from_def
+from octavo.graph.op_defs import CONTROL_FLOW
+from octavo.runtime.tensorflow import import_tensorflow
+from octavo.transform_graph.proof import with_tables_filled
+from octavo.transform_graph.transform import transform
+
+X = random(1, 4, 4, 3)
+IDS = np.array([0, 2, 4])
+
+
+@pytest.fixture(scope="module")
+def loop() -> Graph:
+    """A loop of conv, batch norm, bias, Relu and gather, whose constants stand outside and inside, and a conditional."""
+    tf = import_tensorflow()
+    v1, raw = tf.compat.v1, tf.raw_ops
+    made = tf.Graph()
+    with made.as_default():
+        v1.disable_control_flow_v2()
+        x = v1.placeholder(tf.float32, [1, 4, 4, 3], name="x")
+        ids = v1.placeholder(tf.int64, [3], name="ids")
+        outside = tf.constant(random(3, 3, 3, 3, seed=1))
+
+        def step(i: Any, t: Any) -> tuple[Any, Any]:
+            inside = tf.constant(random(1, 1, 3, 3, seed=2))
+            c = raw.Conv2D(input=t, filter=outside, strides=[1, 1, 1, 1], padding="SAME")
+            c = raw.Mul(x=c, y=tf.constant([0.5, 0.25, 0.125]))
+            c = raw.BiasAdd(value=c, bias=tf.constant([0.1, 0.2, 0.3]))
+            positive = raw.Relu(features=tf.identity(c))
+            c = raw.Conv2D(input=positive, filter=inside, strides=[1, 1, 1, 1], padding="SAME")
+            rows = raw.Gather(params=tf.constant(random(5, 1, seed=3)), indices=ids)
+            c = tf.concat([c[..., :2], c[..., 2:] * tf.reduce_sum(rows)], 3)
+            return i + 1, raw.AddV2(x=c, y=t)
+
+        _, result = v1.while_loop(lambda i, _: i < 3, step, [tf.constant(0), raw.Relu(features=x)])
+        chosen = v1.cond(tf.reduce_sum(x) > 0, lambda: raw.Relu(features=result), lambda: raw.Neg(x=result))
+        raw.Identity(input=chosen, name="y")
+        v1.enable_control_flow_v2()
+    return from_def(made.as_graph_def()).with_ends(("x", "ids"), ("y",))
+
+
+@pytest.mark.parametrize(
+    ("step", "tolerance"),  # the largest difference, relative to the largest magnitude
+    [
+        ("strip_unused_nodes", 0),
+        ("fold_constants", 1e-6),
+        ("fold_batch_norms", 1e-6),
+        ("fold_old_batch_norms", 1e-6),
+        ("flatten_atrous_conv", 0),
+        ("fuse_convolutions", 0),
+        ("backport_concatv2", 0),
+        ("add_default_attributes", 0),
+        ("insert_logging(op=Conv2D, first_n=0)", 0),
+        ("merge_duplicate_nodes", 0),
+        ("obfuscate_names", 0),
+        ("remove_nodes(op=Identity)", 0),
+        ("sort_by_execution_order", 0),
+        ("sparsify_gather", 0),
+        ("round_weights(num_steps=256)", 0.02),
+        ("quantize_weights(minimum_size=5)", 0.02),
+        ("quantize_nodes", 0.1),
+        ("quantize_nodes(fallback_min=-8, fallback_max=8)", 0.4),
+        ("quantize_weights(minimum_size=5) quantize_nodes strip_unused_nodes", 0.1),
+        ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms merge_duplicate_nodes", 1e-6),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_loops_and_conditionals_give_the_same(loop: Graph, step: str, tolerance: float, sign: int) -> None:
+    after = transform(loop, step)
+    kinds = [sorted(n.op for n in graph.nodes.values() if n.op in CONTROL_FLOW) for graph in (loop, after)]
+    assert kinds[1] == kinds[0] or "strip_unused_nodes" in step
+    feeds = {"x": sign * np.abs(X), "ids": IDS}
+    [old], [new] = values(loop, feeds), values(with_tables_filled(after), feeds)
+    np.testing.assert_allclose(new, old, rtol=0, atol=tolerance * np.abs(old).max())
