@@ -18,6 +18,7 @@ from octavo.freeze_graph.freeze import (
 )
 from octavo.graph.graph import Graph
 from octavo.graph.proto import load_graph
+from octavo.graph.tensors import const_value
 from octavo.graph.text import parse_graph
 from small_models import (
     TrainingRun,
@@ -117,6 +118,23 @@ def test_objects_that_tensorflow_2_saved_are_found_by_the_variables_names(tmp_pa
     """)
     frozen = freeze_graph(graph, prefix, [], ["y"])
     assert [node.op for node in frozen.graph.nodes.values()] == ["Const", "Identity"]
+
+
+def test_objects_are_found_by_the_path_of_their_attributes(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    layer = tf.Module()
+    layer.kernel, layer.other = tf.Variable([1.0, 2.0]), tf.Variable([3.0, 4.0])
+    twin = tf.Module()
+    twin.other = tf.Variable([5.0, 6.0])
+    prefix = tf.train.Checkpoint(layer=layer, twin=twin).save(str(tmp_path / "m"))
+    read = 'y = ReadVariableOp({0}) dtype=float32\n{0} = VarHandleOp() dtype=float32 shape=<2> shared_name=""'
+    for name, value in (("kernel", [1, 2]), ("layer/kernel", [1, 2]), ("twin/other", [5, 6])):
+        frozen = freeze_graph(parse_graph(read.format(name)), prefix, [], ["y"])
+        np.testing.assert_array_equal(const_value(frozen.graph.nodes[name]), value)
+    for name in ("other", "ernel", "layer"):
+        with pytest.raises(GraphError, match=f"lacks 1 of 1 variables, '{name}' first"):
+            freeze_graph(parse_graph(read.format(name)), prefix, [], ["y"])
 
 
 def test_a_frozen_graph_passes_through(run: TrainingRun, tmp_path: Path) -> None:

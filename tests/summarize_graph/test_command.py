@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from octavo.cli import main
+from small_models import write_saved_model_v2
 
 GRAPH = """
 node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
@@ -66,3 +67,13 @@ def test_a_fault_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize("args", [[], ["--in_graph=g.pb", "--print_structure=maybe"], ["--in_graph=g.pb", "--x"]])
 def test_a_wrong_flag_is_a_usage_error(args: list[str]) -> None:
     assert run(*args) == 2
+
+
+def test_signatures_and_costs_are_told_beside_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_saved_model_v2(tmp_path / "m")
+    assert run("--in_graph", str(tmp_path / "m")) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert "signature second: images -> mean" in told
+    costs = [line for line in told if line.startswith(("operations for a batch of one: ", "bytes of parameters: "))]
+    assert len(costs) == 2
+    assert all(" Conv2D" in line for line in costs)

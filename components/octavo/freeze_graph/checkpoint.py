@@ -16,6 +16,8 @@ from octavo.graph.tensors import Array
 from octavo.runtime.tensorflow import import_tensorflow
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+OBJECT_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+OPTIMIZER_SLOT = "/.OPTIMIZER_SLOT/"
 FILE_ENDING = re.compile(r"\.(index|meta|data-\d+-of-\d+)$")
 
 
@@ -62,6 +64,18 @@ class Checkpoint:
         message.ParseFromString(np.asarray(self.read(OBJECT_GRAPH)).item())
         saved = (attribute for node in message.nodes for attribute in node.attributes)
         return {a.full_name: a.checkpoint_key for a in saved if a.full_name and a.checkpoint_key in self.shapes}
+
+    def object_key(self, name: str) -> str:
+        """The key that TensorFlow 2 saved a variable's value under; the name itself where there is none.
+
+        That is the key whose variable has the name in full, or else the only one whose path of attributes, such as
+        model/layer/kernel, is the name or ends in it.
+        """
+        if name in self.object_keys:
+            return self.object_keys[name]
+        paths = (key for key in self.shapes if key.endswith(OBJECT_VALUE) and OPTIMIZER_SLOT not in key)
+        found = [key for key in paths if f"/{key}".endswith(f"/{name}{OBJECT_VALUE}")]
+        return found[0] if len(found) == 1 else name
 
     def near(self, name: str) -> str:
         """A phrase that lists the keys nearest to a name."""

@@ -80,7 +80,7 @@ class Restorer:
         shared = variable.attrs["shared_name"].s.decode() if "shared_name" in variable.attrs else ""
         for name in dict.fromkeys(filter(None, [shared, variable.name])):
             yield Source(name)
-            yield Source(self.checkpoint.object_keys.get(name, name))
+            yield Source(self.checkpoint.object_key(name))
         if part := self._part(variable):
             yield part
 

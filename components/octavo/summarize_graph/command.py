@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from octavo.options import COMMA_LIST, Bool
+from octavo.summarize_graph.text import human_readable
 
 if TYPE_CHECKING:
     from octavo.summarize_graph.summary import Summary
@@ -36,8 +37,9 @@ def command(
 ) -> None:
     """Print the inputs, outputs, variables, parameters and ops of a model.
 
-    The text is that of TensorFlow's summarize_graph; which inputs and outputs are likely, and why, goes to standard
-    error. --in-graph takes a graph file, a folder with a graph and a checkpoint, a SavedModel folder or a Keras file.
+    The text is that of TensorFlow's summarize_graph; which inputs and outputs are likely, and why, the signatures, and
+    the operations and bytes of each op type go to standard error. --in-graph takes a graph file, a folder with a graph
+    and a checkpoint, a SavedModel folder or a Keras file.
     """
     from octavo.summarize_graph.structure import structure
     from octavo.summarize_graph.subject import read_subject
@@ -58,7 +60,19 @@ def command(
 
 
 def hints(summary: Summary) -> list[str]:
-    """A line for each likely input and output, with the reason."""
+    """What the original does not tell: likely inputs and outputs with the reason, signatures, and what ops cost."""
     inputs = [f"likely input:  {end.name} ({end.reason})" for end in summary.inputs if end.likely]
     outputs = [f"likely output: {end.name} ({end.reason})" for end in summary.outputs if end.likely]
-    return [*inputs, *outputs]
+    signatures = [
+        f"signature {key}: {', '.join(found.inputs) or 'nothing'} -> {', '.join(found.outputs)}"
+        for key, found in summary.signatures.items()
+    ]
+    costs = [
+        f"{what}: {', '.join(f'{human_readable(count)} {op}' for op, count in counts.items())}"
+        for what, counts in (
+            ("operations for a batch of one", summary.flops),
+            ("bytes of parameters", summary.parameter_bytes),
+        )
+        if counts
+    ]
+    return [*inputs, *outputs, *signatures, *costs]
