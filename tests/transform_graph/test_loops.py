@@ -18,7 +18,7 @@ IDS = np.array([0, 2, 4])
 
 @pytest.fixture(scope="module")
 def loop() -> Graph:
-    """A loop of conv, batch norm, bias, Relu and gather, whose constants stand outside and inside, and a conditional."""
+    """A loop of conv, batch norm, bias, Relu and gather, with constants outside and inside, and a conditional."""
     tf = import_tensorflow()
     v1, raw = tf.compat.v1, tf.raw_ops
     made = tf.Graph()

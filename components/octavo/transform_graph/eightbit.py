@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octavo.graph import Graph, Node, const_node, const_value, producer_name, safe_name
-from octavo.graph.attrs import bool_attr, dtype_attr, read_dtype, string_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
 from octavo.graph.names import fresh_name
 from octavo.graph.op_defs import attr_value
 from octavo.transform_graph.eightbit_kernels import KERNELS, Kernel, plain_inputs, quantized_inputs
@@ -21,6 +21,9 @@ Codes = tuple[str, str, str]
 """The tensors of codes, lowest and highest value that stand for a float tensor."""
 
 WIDE = "qint32"
+
+NARROWEST = 1e-9
+"""The narrowest range of codes; TensorFlow's default, 0.01, takes the bits from tensors of small numbers."""
 
 
 @dataclass(slots=True)
@@ -122,7 +125,7 @@ class Converter:
         return self._quantized(f"{prefix}/quantize", tensor, (low, high))
 
     def _quantized(self, name: str, tensor: str, ends: tuple[str, str]) -> Codes:
-        attrs = {"T": dtype_attr(DTYPE), "mode": string_attr(MODE)}
+        attrs = {"T": dtype_attr(DTYPE), "mode": string_attr(MODE), "ensure_minimum_range": float_attr(NARROWEST)}
         return _outputs(self._add(name, "QuantizeV2", (tensor, *ends), **attrs))
 
     def _requantized(self, node: Node, wide: Codes) -> Codes:

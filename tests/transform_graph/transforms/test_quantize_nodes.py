@@ -101,6 +101,11 @@ def test_a_tiny_matmul_whose_inputs_hold_one_value(a: list[list[float]], b: list
     assert_near(before, quantize_nodes(before), np.array(a, np.float32))
 
 
+def test_a_tensor_of_tiny_numbers_keeps_its_bits() -> None:
+    before = graph_of("y = Relu(x)")
+    assert_near(before, quantize_nodes(before), X * np.float32(1e-4))
+
+
 CHAIN = f"""
     c = Conv2D(x, w) padding="SAME"
     a = BiasAdd(c, b4)
