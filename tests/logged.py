@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from octavo.graph import Graph, from_def
+from octavo.graph import Graph, const_node, const_value, from_def
 from octavo.runtime.tensorflow import import_tensorflow
 
 INPUT_RANGE = "conv1_eightbit_requant_range_image"
@@ -113,4 +113,9 @@ def logged_graph(
             lows.append(low)
             x = rounded(tf, x, low, high, name) if pairs else x
         tf.identity_n([x, *lows], name="out")
-    return from_def(made.as_graph_def()).with_ends(("image",), ("out", "out:1", "out:2", "out:3"))
+    graph = from_def(made.as_graph_def())
+    codes_of = {
+        node.name: const_value(graph.producer(node.inputs[0])) for node in graph.nodes.values() if node.op == "Bitcast"
+    }
+    nodes = [const_node(n.name, codes_of[n.name], "qint8") if n.op == "Bitcast" else n for n in graph.nodes.values()]
+    return graph.with_nodes(nodes).with_ends(("image",), ("out", "out:1", "out:2", "out:3")).without_dead_nodes()

@@ -25,7 +25,7 @@ def test_yaml_and_json_say_the_same() -> None:
         ("overrides: [{nodes: 'a)', precision: fp32}]", r"overrides\.0\.nodes: no regular expression"),
         ("overrides: [{nodes: a}]", r"overrides\.0: an override needs one of precision, per_channel and signed_inputs"),
         ("overrides: [{nodes: a, channels: true}]", r"overrides\.0\.channels: .*fields: nodes, precision, per_channel"),
-        ("calibration: {percentile: 1}", r"calibration\.percentile: .*fields: min_percentile, max_percentile"),
+        ("calibration: {percentage: 1}", r"calibration\.percentage: .*fields: algorithm, min_percentile"),
         ("first_layer: int4", "first_layer: .*got 'int4'"),
         ("bias: int32", "bias: .*got 'int32'"),
         ("[1, 2]", "the recipe is a list"),

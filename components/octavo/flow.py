@@ -22,7 +22,8 @@ INSERT_LOGGING = (
 """The dynamic-range graph with a Print behind every range and every bias correction: what calibration runs."""
 
 FREEZE_RANGES = (
-    'freeze_requantization_ranges(min_max_log_file="{log}", min_percentile={low}, max_percentile={high}) '
+    'freeze_requantization_ranges(min_max_log_file="{log}", algorithm={algorithm}, min_percentile={min_percentile:g}, '
+    "max_percentile={max_percentile:g}, percentile={percentile:g}, smoothing={smoothing:g}) "
     'freeze_bias_corrections(min_max_log_file="{log}")'
 )
 """The dynamic-range graph with the calibrated ranges and bias corrections as constants."""
@@ -45,8 +46,7 @@ TOLERANCE = 1.0
 
 def freeze_ranges(log: str | Path, recipe: Recipe) -> str:
     """The transform list that puts a log's ranges into a graph, as the recipe has them taken."""
-    taken = recipe.calibration
-    return FREEZE_RANGES.format(log=log, low=taken.min_percentile, high=taken.max_percentile)
+    return FREEZE_RANGES.format(log=log, **recipe.calibration.model_dump())
 
 
 def fuse(recipe: Recipe) -> str:

@@ -29,16 +29,39 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Algorithm = Literal["order_statistic", "min_max", "moving_average", "percentile", "kl", "mse"]
+"""How the range of an activation follows from the batches."""
+
+COUNTING: frozenset[Algorithm] = frozenset({"percentile", "kl", "mse"})
+"""The algorithms that need a histogram of each activation's values beside its extremes."""
+
+
 class Calibration(_Part):
-    """How the ranges of activations are taken from the min/max log.
+    """How ranges are taken: those of activations from what calibration logs, those of weights from the weights.
 
     Attributes:
-        min_percentile: the percentile of the batches' smallest values that becomes the range's low end.
-        max_percentile: the percentile, counted from the top, of the batches' largest values that becomes its high end.
+        algorithm: of activations. "order_statistic": a percentile of the batches' smallest, and of their largest, values;
+            "min_max": the smallest and the largest value of all; "moving_average": of the batches' smallest and largest
+            values, in the data set's order; "percentile": of all values; "kl": the range whose codes keep most of the
+            values' distribution (least relative entropy); "mse": the range of the least squared error.
+        min_percentile: of order_statistic: the percentile of the batches' smallest values that is the range's low end.
+        max_percentile: of order_statistic: the percentile, counted from the top, of the batches' largest values that is
+            its high end.
+        percentile: of percentile: how much of all values lies within the range, in percent.
+        smoothing: of moving_average: the weight of each further batch.
+        weights: of weights, for each scale: "min_max", the largest magnitude; "percentile": of the magnitudes; "mse":
+            the range of the least squared error.
+        required_examples: the share of the calibration examples that ranges are taken from at least. Below 1, shards
+            that cannot be calibrated are left out, and the report says so.
     """
 
-    min_percentile: Annotated[int, Field(ge=0, le=99)] = 5
-    max_percentile: Annotated[int, Field(ge=0, le=99)] = 5
+    algorithm: Algorithm = "order_statistic"
+    min_percentile: Annotated[float, Field(ge=0, le=100)] = 5.0
+    max_percentile: Annotated[float, Field(ge=0, le=100)] = 5.0
+    percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
+    smoothing: Annotated[float, Field(gt=0, le=1)] = 0.1
+    weights: Literal["min_max", "percentile", "mse"] = "min_max"
+    required_examples: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Override(_Part):
@@ -92,7 +115,7 @@ class Recipe(_Part):
             spread alike; does nothing where a Relu6 stands between them.
         target: the op set to emit: "fused" for TensorFlow's newer `_FusedQuantized...` ops, "public" for the ops under
             Intel's names (`QuantizedConv2DWithBiasAndReluAndRequantize` ...).
-        calibration: how activation ranges are taken from the log.
+        calibration: how ranges are taken.
     """
 
     per_channel: bool = True

@@ -8,7 +8,7 @@ from octavo.calibrate.observe import observe
 from octavo.errors import CalibrationError
 from octavo.graph import Graph, rewire
 from octavo.graph.min_max_log import format_record, read_log
-from octavo.graph.tensors import Array
+from octavo.graph.tensors import Array, const_value
 from octavo.graph.text import parse_graph, to_text
 from octavo.runtime.session import GraphSession
 
@@ -95,11 +95,13 @@ q = Print(other, other, other:1) message=";other__print__;__requant_min_max:"
     assert graph.nodes["other"].inputs == ("x", "x", "x")
 
 
-def test_weights_stay_quantized() -> None:
-    graph = observe(logged_graph()).graph
-    weights = [node for node in graph.nodes.values() if node.op == "Dequantize"]
-    assert [node.name for node in weights] == ["conv1_weights", "conv2_weights"]
-    assert not {"QuantizeV2", "RequantizationRange", "Print"} & set(ops(graph))
+def test_weights_become_float_constants_of_what_their_codes_stand_for() -> None:
+    logged = logged_graph()
+    graph = observe(logged).graph
+    assert not {"Dequantize", "QuantizeV2", "RequantizationRange", "Print"} & set(ops(graph))
+    wanted = values(logged, ("conv1_weights", "conv2_weights"))
+    for name, weights in zip(("conv1_weights", "conv2_weights"), wanted, strict=True):
+        np.testing.assert_allclose(const_value(graph.nodes[f"{name}/float"]), weights, rtol=1e-6)
 
 
 def test_a_printed_bias_correction_is_an_output_behind_the_ranges() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 from images import write_arrays
 from logged import CORRECTION, INPUT_RANGE, NODES, logged_graph
 from octavo.calibrate.observe import Observed
-from octavo.calibrate.ranges import _records, in_order, shard_records
+from octavo.calibrate.ranges import _add_corrections, in_order, shard_records
+from octavo.calibrate.session import Measured
 from octavo.data.batches import Batch
 from octavo.data.dataset import Dataset, open_dataset
 from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError, DataError
-from octavo.graph import Graph
-from octavo.graph.min_max_log import MinMaxLog, read_log
+from octavo.graph import Graph, Node
+from octavo.graph.min_max_log import Examples, MinMaxLog, join_logs, read_log
 
 IMAGES = 11
 BATCH = 4
@@ -58,20 +60,38 @@ def test_the_inputs_range_is_that_of_the_batches_pixels(graph: Graph, dataset: D
 
 
 @pytest.mark.parametrize("cuts", [(4,), (8,), (4, 8)])
-def test_shards_of_whole_batches_make_the_same_records(graph: Graph, dataset: Dataset, cuts: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("algorithm", ["order_statistic", "moving_average", "kl"])
+def test_shards_of_whole_batches_make_the_same_log(dataset: Dataset, cuts: tuple[int, ...], algorithm: str) -> None:
+    graph = logged_graph(corrections=True)
     ends = [0, *cuts, IMAGES]
-    parts = [line for start, stop in pairwise(ends) for line in lines(graph, dataset, start, stop)]
-    assert parts == lines(graph, dataset)
+    parts = [log(graph, dataset, start=a, stop=b, algorithm=algorithm) for a, b in pairwise(ends)]
+    whole = log(graph, dataset, algorithm=algorithm)
+    assert list(join_logs(parts[::-1]).lines()) == list(whole.lines())
+    assert whole.examples == (Examples(0, IMAGES),)
 
 
-def test_bias_corrections_have_a_record_for_each_batch_behind_the_ranges(dataset: Dataset) -> None:
+def test_every_fourth_batch_of_the_data_set_measures_bias_corrections(dataset: Dataset) -> None:
     corrected = logged_graph(corrections=True)
-    found = log(corrected, dataset)
-    assert {node: [len(vector) for vector in vectors] for node, vectors in found.corrections.items()} == {
-        CORRECTION: [4, 4, 4]
+    assert {node: (total.count, len(total)) for node, total in log(corrected, dataset).corrections.items()} == {
+        CORRECTION: (1, 4)
     }
-    assert CORRECTION in lines(corrected, dataset)[len(NODES)]
-    assert len(found) == 3 * (len(NODES) + 1)
+    assert log(corrected, dataset, batch_size=1).corrections[CORRECTION].count == 3
+    assert not log(corrected, dataset, start=4).corrections, "the batches 1 and 2"
+
+
+def test_an_algorithm_of_values_gets_a_histogram_of_each_tensor(graph: Graph, dataset: Dataset) -> None:
+    found = log(graph, dataset, algorithm="percentile")
+    assert {node: int(histogram.counts.sum()) for node, histogram in found.histograms.items()} == {
+        INPUT_RANGE: IMAGES * 6 * 6 * 3,
+        NODES[1]: IMAGES * 6 * 6 * 4,
+        NODES[2]: IMAGES * 6 * 6 * 5,
+    }
+    assert not log(graph, dataset).histograms
+
+
+def test_a_moving_average_gets_the_place_of_each_batch(graph: Graph, dataset: Dataset) -> None:
+    ranges = log(graph, dataset, start=4, algorithm="moving_average").ranges
+    assert {tuple(found.batches.tolist()) for found in ranges.values()} == {(1, 2)}
 
 
 def test_a_graph_with_a_batch_of_one_has_a_record_for_each_image(dataset: Dataset) -> None:
@@ -108,10 +128,21 @@ def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, 
 
 
 def test_a_bias_correction_that_is_not_finite_names_its_node() -> None:
-    batch = Batch(np.zeros((2, 1, 1, 1), np.float32), None, 4)
+    batch = Batch({"image": np.zeros((2, 1, 1, 1), np.float32)}, None, 4)
     observed = Observed(Graph({}), (), (CORRECTION,))
+    measured = Measured([], [], [np.array([1, np.nan], np.float32)])
     with pytest.raises(CalibrationError, match=rf"'{CORRECTION}' gives NaN or infinity in .* examples 4 to 5;"):
-        list(_records(observed, [np.array([1, np.nan], np.float32)], batch))
+        _add_corrections({}, observed, measured, batch)
+
+
+def test_values_of_a_range_that_is_no_measurement_cannot_be_counted(graph: Graph, dataset: Dataset) -> None:
+    def upside_down(node: Node) -> Node:
+        return replace(node, inputs=(node.inputs[0], node.inputs[2], node.inputs[2]))
+
+    nodes = [upside_down(n) if n.op == "RequantizationRange" else n for n in graph.nodes.values()]
+    other = graph.with_nodes(nodes)
+    with pytest.raises(CalibrationError, match=r"its values cannot be counted; calibrate with .* order_statistic"):
+        lines(other, dataset, algorithm="kl")
 
 
 def test_results_come_in_the_items_order_even_when_the_first_takes_longest() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import tempfile
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from octavo.cli import cli
 from octavo.errors import CalibrationError
-from octavo.graph.min_max_log import format_record
-from octavo.merge_min_max_logs.merge import merge_logs
+from octavo.graph.log_records import format_examples, format_record
+from octavo.graph.min_max_log import read_log_file
+from octavo.merge_min_max_logs.merge import merge_logs, missing_examples
 
 NODES = ("a", "b/c", "z")
 lines = st.builds(
@@ -32,21 +34,73 @@ def merged(folder: Path, *logs: list[str]) -> bytes:
 
 @given(st.lists(lines, min_size=2, max_size=12), st.data())
 def test_the_result_depends_neither_on_order_nor_on_the_number_of_logs(records: list[str], data: st.DataObject) -> None:
+    one_of_each = [format_record(node, 0, 1) for node in NODES]
     shuffled = data.draw(st.permutations(records))
-    cut = data.draw(st.integers(1, len(records) - 1))
+    cut = data.draw(st.integers(0, len(records)))
+    records = [*one_of_each, *records, *one_of_each]
     with tempfile.TemporaryDirectory() as folder:
         whole = merged(Path(folder), records)
-        assert merged(Path(folder), shuffled[:cut], shuffled[cut:]) == whole
+        assert merged(Path(folder), one_of_each + shuffled[:cut], shuffled[cut:] + one_of_each) == whole
         assert merged(Path(folder), whole.decode().splitlines()) == whole
 
 
 def test_a_captured_log_merges_with_a_clean_one(tmp_path: Path) -> None:
     noisy = ["WARNING: hello", f"I0101 x.cc:79] {format_record('b', -1, 1)}{format_record('a', 0, 2)}"]
-    assert merged(tmp_path, noisy, [format_record("a", 0, 1)]).decode().splitlines() == [
+    clean = [format_record("a", 0, 1), format_record("b", 0, 3)]
+    assert merged(tmp_path, noisy, clean).decode().splitlines() == [
         format_record("a", 0, 1),
         format_record("a", 0, 2),
         format_record("b", -1, 1),
+        format_record("b", 0, 3),
     ]
+
+
+def test_a_compressed_log_is_read_like_a_plain_one(tmp_path: Path) -> None:
+    log = f"{format_record('a', 0, 1)}\n".encode()
+    (tmp_path / "log.gz").write_bytes(gzip.compress(log))
+    merge_logs([tmp_path / "log.gz"], tmp_path / "merged")
+    assert (tmp_path / "merged").read_bytes() == log
+
+
+def test_a_compressed_log_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log.gz").write_bytes(gzip.compress(f"{format_record('a', 0, 1)}\n".encode())[:-9])
+    with pytest.raises(CalibrationError, match=r"'.*log\.gz' cannot be read: Compressed file ended"):
+        merge_logs([tmp_path / "log.gz"], tmp_path / "merged")
+
+
+def test_a_node_that_some_logs_lack_is_named_with_what_was_skipped(tmp_path: Path) -> None:
+    whole = [format_record("a", 0, 1), format_record("b", 0, 1)]
+    cut = [format_record("a", 0, 1), ";b__print__;__requant_min_max:[0]["]
+    with pytest.raises(CalibrationError, match=r"1\.log' lacks 1 of the 2 nodes .* 'b' \(.* 1 with a damaged record\)"):
+        merged(tmp_path, whole, cut)
+
+
+def shard(start: int, stop: int) -> list[str]:
+    return [format_examples(start, stop), *(format_record("a", -i, i) for i in range(start, stop))]
+
+
+def test_logs_of_shards_become_the_log_of_all_examples(tmp_path: Path) -> None:
+    assert merged(tmp_path, shard(4, 6), shard(0, 4)) == merged(tmp_path, shard(0, 6))
+
+
+def test_the_log_of_a_shard_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="two min/max logs are of the same examples 2 to 3;"):
+        merged(tmp_path, shard(0, 4), shard(2, 6))
+
+
+def test_a_shard_between_others_that_has_no_log_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="no min/max log is of the examples 4 to 5;"):
+        merged(tmp_path, shard(0, 4), shard(6, 8))
+
+
+def test_failed_shards_are_left_out_only_as_far_as_the_recipe_allows(tmp_path: Path) -> None:
+    logs = [shard(0, 6), [format_examples(6, 8, missing=True)]]
+    with pytest.raises(CalibrationError, match=r"2 of 8 .* \(6 to 7\); the recipe wants 100 % of them"):
+        merged(tmp_path, *logs)
+    paths = [tmp_path / "0.log", tmp_path / "1.log"]
+    log = merge_logs(paths, tmp_path / "merged", required_examples=0.75)
+    assert missing_examples(log) == (2, 8)
+    assert missing_examples(read_log_file(tmp_path / "merged")) == (2, 8)
 
 
 def test_no_logs_are_refused(tmp_path: Path) -> None:

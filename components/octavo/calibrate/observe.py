@@ -2,9 +2,13 @@
 
 1. A Print gives way to its input; what it would print becomes outputs of the graph.
 2. d = Dequantize(QuantizeV2(x), ...) gives way to x: ranges are taken from tensors that were not rounded on the way.
-   Weights, a Dequantize of a Const, stay quantized.
+   Weights, a Dequantize of a Const, become float Consts (see float_weights.py).
 3. r = RequantizationRange(QuantizeV2(x, Min(x), Max(x)) to qint32, MIN_FIRST) gives way to what it reports:
-   r = Minimum(0, Min(x)) and r:1 = Max(x).
+   r = Minimum(0, Min(x)) and r:1 = Max(x). Where x is a Relu's output, r = 0.
+4. A bias correction is measured on the mean of a conv's windows (see window_means.py).
+
+What calibrating then adds to the float graph is a pass over each measured tensor for its largest value, one for its
+smallest where that may be below zero, and one for the mean that a correction needs.
 """
 
 from __future__ import annotations
@@ -14,12 +18,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from octavo.calibrate.float_weights import with_float_weights
+from octavo.calibrate.window_means import with_window_means
 from octavo.errors import CalibrationError
 from octavo.graph.attrs import dtype_attr, read_dtype
 from octavo.graph.graph import Graph, Node, follow, rewire
 from octavo.graph.min_max_log import CORRECTION_MARK, logged_node
 from octavo.graph.names import output_index
 from octavo.graph.tensors import const_node
+
+NOT_NEGATIVE = frozenset({"Relu", "Relu6"})
+"""Ops whose output's smallest value need not be looked for."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,13 @@ class Observed:
         graph: its outputs are smallest and largest value in turn, for each of `nodes`, then each of `corrections`.
         nodes: the names that the log gives to the ranges.
         corrections: the names that the log gives to the bias corrections, vectors of float32 [channels].
+        tensors: for each of `nodes` the tensor that it is the range of; None where that is not a single one.
     """
 
     graph: Graph
     nodes: tuple[str, ...]
     corrections: tuple[str, ...] = ()
+    tensors: tuple[str | None, ...] = ()
 
 
 def observe(graph: Graph) -> Observed:
@@ -52,17 +63,22 @@ def observe(graph: Graph) -> Observed:
     renames = {node.name: node.data_inputs[0] for node in graph.nodes.values() if node.op == "Print"}
     renames |= dict(_float_activations(graph))
     made: list[Node] = []
+    measured: dict[str, str] = {}  # range -> the tensor that it is of
     for node in graph.nodes.values():
-        if (ends := _measured_ends(graph, node)) is not None:
-            low, high = ends
-            made += _at_most_zero(node.name, low)
+        if (found := _measured_ends(graph, node)) is not None:
+            measured[node.name], low, high = found
+            made += _at_most_zero(graph, node.name, low)
             renames |= {node.name: made[-1].name, f"{node.name}:1": high}
     corrections = dict(_printed_corrections(graph))
     printed = [*(tensor for pair in ranges.values() for tensor in pair), *corrections.values()]
     outputs = tuple(follow(tensor, renames) for tensor in printed)
     nodes = rewire([*graph.nodes.values(), *made], renames)
     observed = replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes()
-    return Observed(observed, tuple(ranges), tuple(corrections))
+    means = [follow(tensor, renames) for tensor in corrections.values()]
+    cheap = with_window_means(with_float_weights(observed, means), means)
+    sources = [measured.get(pair[0]) for pair in ranges.values()]
+    tensors = tuple(None if source is None else follow(source, renames) for source in sources)
+    return Observed(cheap.without_dead_nodes(), tuple(ranges), tuple(corrections), tensors)
 
 
 def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -96,8 +112,8 @@ def _float_activations(graph: Graph) -> Iterator[tuple[str, str]]:
             yield node.name, codes.inputs[0]
 
 
-def _measured_ends(graph: Graph, node: Node) -> tuple[str, str] | None:
-    """The Min and Max behind a RequantizationRange that reports just these; None where it does more."""
+def _measured_ends(graph: Graph, node: Node) -> tuple[str, str, str] | None:
+    """The tensor, Min and Max behind a RequantizationRange that reports just these; None where it does more."""
     if node.op != "RequantizationRange" or output_index(node.inputs[0]) != 0:
         return None
     wide = graph.producer(node.inputs[0])
@@ -107,7 +123,7 @@ def _measured_ends(graph: Graph, node: Node) -> tuple[str, str] | None:
         return None
     tensor, low, high = wide.data_inputs
     of_all = _measures(graph, low, "Min", tensor) and _measures(graph, high, "Max", tensor)
-    return (low, high) if of_all else None
+    return (tensor, low, high) if of_all else None
 
 
 def _measures(graph: Graph, value: str, op: str, tensor: str) -> bool:
@@ -119,6 +135,12 @@ def _measures(graph: Graph, value: str, op: str, tensor: str) -> bool:
     return tensor in (measure.inputs[0], flat.inputs[0] if flat.op == "Reshape" else None)
 
 
-def _at_most_zero(name: str, low: str) -> list[Node]:
+def _at_most_zero(graph: Graph, name: str, low: str) -> list[Node]:
+    """Minimum(0, low), or just the zero where `low` is the Min of what cannot be negative."""
     zero = const_node(f"{name}/zero", np.float32(0))
+    tensor = graph.producer(low).data_inputs[0]
+    if (flat := graph.producer(tensor)).op == "Reshape":
+        tensor = flat.data_inputs[0]
+    if graph.producer(tensor).op in NOT_NEGATIVE:
+        return [zero]
     return [zero, Node(f"{name}/observed_min", "Minimum", (zero.name, low), {"T": dtype_attr("float32")})]

@@ -1,31 +1,38 @@
-"""The records of a shard: every range of every batch."""
+"""The log of a shard: every range of every batch, and what else its batches measure."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import numpy as np
 
 from octavo.calibrate.observe import Observed, observe
+from octavo.calibrate.session import Measured, ObservingSession
 from octavo.data.batches import Batch, batches
 from octavo.data.dataset import Dataset
-from octavo.data.image_input import image_input
+from octavo.data.inputs import model_inputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
+from octavo.graph.exact_sum import ExactSum
 from octavo.graph.graph import Graph
-from octavo.graph.min_max_log import format_correction, format_record
+from octavo.graph.log_records import format_examples, format_histogram, format_record, format_sum
 from octavo.graph.tensors import Array
-from octavo.runtime.session import GraphSession
+from octavo.recipe import COUNTING, Algorithm
 
 BATCHES_AT_ONCE = 4
 """Batches in the graph at a time, at most: memory is bounded by it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+CORRECTED_EVERY = 4
+"""Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
 
 
 def shard_records(
@@ -36,8 +43,13 @@ def shard_records(
     preprocessing: Preprocessing,
     batch_size: int,
     inputs: Sequence[str] = (),
+    algorithm: Algorithm = "order_statistic",
+    at_once: int = BATCHES_AT_ONCE,
 ) -> Iterator[str]:
-    """Run the shard's batches and give one line for every range, and bias correction, of every batch, in order.
+    """Run the shard's batches and give the lines of its log.
+
+    One line says which examples it is of, one follows for every range and batch, in order, and at the end one for every
+    bias correction and, where the algorithm needs it, every histogram.
 
     Args:
         graph: the logged graph.
@@ -45,32 +57,43 @@ def shard_records(
         shard: which part of it.
         preprocessing: how images become the graph's input.
         batch_size: examples a batch; a graph with a batch of its own runs at that.
-        inputs: the image input's name; found where left out.
+        inputs: the inputs' names; all Placeholders where left out.
+        algorithm: what the log is for: moving averages need each batch's place, others histograms.
+        at_once: batches in the graph at a time, at most, and never more than the machine has cores.
 
     Raises:
         CalibrationError: when the graph prints no range, or one of its numbers is NaN or infinite.
         DataError: when the shard lies outside the data set, or an image cannot be used.
-        GraphError: when the graph does not take images, or fails to run.
+        GraphError: when the graph has no such inputs, or fails to run.
     """
     shard.check(len(dataset), dataset.uri)
-    taken = image_input(graph, inputs)
+    taken = model_inputs(graph, inputs)
     observed = observe(graph)
+    step = taken.steps(batch_size)
     drawn = batches(
         dataset,
         preprocessing,
         start=shard.start,
         stop=shard.stop,
-        batch_size=taken.steps(batch_size),
-        image_size=taken.size,
-        channels=taken.channels,
+        batch_size=step,
+        inputs=taken,
     )
-    with GraphSession(observed.graph) as session:
+    yield format_examples(shard.start, shard.stop) + "\n"
+    sums: dict[str, ExactSum] = {}
+    with ObservingSession(observed, histograms=algorithm in COUNTING) as session:
 
-        def run(batch: Batch) -> tuple[Batch, list[Array]]:
-            return batch, session.run(taken.feed(batch.images))
+        def run(batch: Batch) -> tuple[Batch, Measured]:
+            corrected = batch.start // step % CORRECTED_EVERY == 0
+            return batch, session.measure(taken.feed(batch), corrections=corrected)
 
-        for batch, values in in_order(run, drawn, at_once=_workers()):
-            yield from _records(observed, values, batch)
+        for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
+            place = batch.start // step if algorithm == "moving_average" else -1
+            yield from _range_lines(observed, measured, batch, place)
+            _add_corrections(sums, observed, measured, batch)
+        yield from (format_sum(node, total) + "\n" for node, total in sums.items())
+        yield from (
+            format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
+        )
 
 
 def in_order(work: Callable[[In], Out], items: Iterable[In], *, at_once: int) -> Iterator[Out]:
@@ -85,24 +108,22 @@ def in_order(work: Callable[[In], Out], items: Iterable[In], *, at_once: int) ->
             yield pending.popleft().result()
 
 
-def _workers() -> int:
-    return min(BATCHES_AT_ONCE, os.cpu_count() or 1)
+def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: int) -> Iterator[str]:
+    for node, low, high in zip(observed.nodes, measured.lows, measured.highs, strict=True):
+        _check_finite(node, np.array([low, high]), batch)
+        yield format_record(node, float(low), float(high), place) + "\n"
 
 
-def _records(observed: Observed, values: Sequence[Array], batch: Batch) -> Iterator[str]:
-    ends, vectors = values[: 2 * len(observed.nodes)], values[2 * len(observed.nodes) :]
-    for node, *pair in zip(observed.nodes, ends[::2], ends[1::2], strict=True):
-        low, high = _finite(node, pair, batch)
-        yield format_record(node, low, high) + "\n"
-    for node, vector in zip(observed.corrections, vectors, strict=True):
-        yield format_correction(node, _finite(node, vector, batch)) + "\n"
+def _add_corrections(sums: dict[str, ExactSum], observed: Observed, measured: Measured, batch: Batch) -> None:
+    for node, vector in zip(observed.corrections, measured.corrections, strict=False):
+        _check_finite(node, vector, batch)
+        made = ExactSum.of(vector)
+        sums[node] = sums[node] + made if node in sums else made
 
 
-def _finite(node: str, values: Iterable[Any], batch: Batch) -> list[float]:
-    numbers = [float(value) for value in values]
-    if not all(map(math.isfinite, numbers)):
+def _check_finite(node: str, values: Array, batch: Batch) -> None:
+    if not np.isfinite(values).all():
         raise CalibrationError(
             f"{node!r} gives NaN or infinity in the batch of the examples {batch.start} to "
             f"{batch.start + len(batch) - 1}; wanted finite numbers: check the model and the preprocessing"
         )
-    return numbers

@@ -1,47 +1,109 @@
-"""The min/max log: one record a line for each range and batch, as TensorFlow's Print op writes it.
+"""The min/max log: the ranges that a calibration's batches had, and what else it found.
 
-    ;conv1_eightbit_requant_range__print__;__requant_min_max:[-5.75943518][3.43590856]
-    ;eightbit_bias_correction/conv1__print__;__bias_correction:[0.0125 -0.5 0.25]
-
-The second kind holds one number for each output channel: what rounding the weights of conv1 took from it in a batch.
-Anything may stand before and after a record (a logger's prefix, other programs' lines), and two threads may have put
-two records on one line.
+Logs join with `|`, in any order and any grouping. `read_log_file` reads them a block at a time; records that stand
+alone on their lines, as nearly all do, are found and converted many at once.
 """
 
 from __future__ import annotations
 
-import math
-import re
+import gzip
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import numpy as np
 
 from octavo.errors import CalibrationError
+from octavo.graph.exact_sum import ExactSum
+from octavo.graph.histogram import Histogram
+from octavo.graph.log_reader import DAMAGED, NO_RECORD, REVERSED, LogReader
+from octavo.graph.log_records import (
+    CORRECTION_MARK,
+    MARK,
+    as_float32,
+    format_correction,
+    format_examples,
+    format_histogram,
+    format_number,
+    format_ranges,
+    format_record,
+    format_sum,
+    logged_node,
+    record_prefix,
+)
+from octavo.graph.tensors import Array
 
-MARK = "__requant_min_max:"
-"""The message that the logged graph's Print nodes carry behind the node's name."""
+__all__ = [
+    "CORRECTION_MARK",
+    "DAMAGED",
+    "MARK",
+    "NO_RECORD",
+    "REVERSED",
+    "Examples",
+    "MinMaxLog",
+    "Ranges",
+    "as_float32",
+    "describe_skipped",
+    "format_correction",
+    "format_number",
+    "format_record",
+    "join_logs",
+    "logged_node",
+    "read_log",
+    "read_log_file",
+    "record_prefix",
+]
 
-CORRECTION_MARK = "__bias_correction:"
-"""The message of a Print node behind a bias correction."""
-
-NO_RECORD = "no record in it"
-DAMAGED = "a damaged record"
-REVERSED = "a range whose minimum is above its maximum"
-
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_NOT_FINITE = r"[+-]?(?:[nN][aA][nN](?:\(\w*\))?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
-_VALUE = rf"\[({_NUMBER}|{_NOT_FINITE})\]"
-_ANY = rf"(?:{_NUMBER}|{_NOT_FINITE})"
-_CORRECTION = re.compile(rf";([^;\[\]\s]+)__print__;{CORRECTION_MARK}\[({_ANY}(?: {_ANY})*)\](?!\[)")
-_RECORD = re.compile(rf";([^;\[\]\s]+)__print__;{MARK}{_VALUE}{_VALUE}(?!\[)")
+BLOCK_BYTES = 1 << 23
+"""How much of a log is read at a time."""
 
 T = TypeVar("T")
-Record = tuple[str, float, float]
-"""Node, smallest and largest value; the values are float32 numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """The ranges of one node.
+
+    Args:
+        lows: float32 [n], the smallest value of each batch.
+        highs: float32 [n], the largest one.
+        batches: int64 [n], each batch's place in the data set, -1 where it is not known.
+    """
+
+    lows: Array
+    highs: Array
+    batches: Array
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]]) -> Ranges:
+        """The ranges of batches whose place is not known."""
+        ends = np.array(pairs, np.float32).reshape(-1, 2)
+        return cls(ends[:, 0], ends[:, 1], np.full(len(ends), -1, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.lows)
+
+    def pairs(self) -> list[tuple[float, float]]:
+        """The ranges, in their order."""
+        return list(zip(self.lows.tolist(), self.highs.tolist(), strict=True))
+
+    def sorted(self) -> Ranges:
+        """The same in canonical order: by batch, then by smallest and largest value."""
+        order = np.lexsort((self.highs, self.lows, self.batches))
+        return Ranges(self.lows[order], self.highs[order], self.batches[order])
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Examples:
+    """The examples from `start` up to, not including, `stop`: behind a log, or missing from it."""
+
+    start: int
+    stop: int
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,33 +111,71 @@ class MinMaxLog:
     """What a log says; logs join with `|`, in any order.
 
     Args:
-        records: node -> its (smallest, largest) pairs, one for each batch, in the log's order.
+        ranges: node -> its ranges, one for each batch.
         skipped: why -> how many lines, or records, were passed over.
-        corrections: node -> its bias corrections, one vector for each batch, in the log's order.
+        corrections: node -> the sum of its bias corrections, one for each batch that measured them.
+        histograms: node -> how often its values occur, over all batches.
+        singles: mark of a record of one number -> node -> the numbers, ascending.
+        examples: what the log is of, ascending; empty where it does not say.
     """
 
-    records: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+    ranges: Mapping[str, Ranges] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
-    corrections: Mapping[str, list[tuple[float, ...]]] = field(default_factory=dict)
+    corrections: Mapping[str, ExactSum] = field(default_factory=dict)
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    singles: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    examples: tuple[Examples, ...] = ()
+
+    @property
+    def records(self) -> dict[str, list[tuple[float, float]]]:
+        """Node -> the (smallest, largest) pairs of its batches."""
+        return {node: ranges.pairs() for node, ranges in self.ranges.items()}
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes that the log is about."""
+        singles = (nodes.keys() for nodes in self.singles.values())
+        return frozenset().union(self.ranges, self.corrections, self.histograms, *singles)
 
     def __len__(self) -> int:
-        return sum(map(len, self.records.values())) + sum(map(len, self.corrections.values()))
+        singles = sum(len(values) for nodes in self.singles.values() for values in nodes.values())
+        return sum(map(len, self.ranges.values())) + len(self.corrections) + len(self.histograms) + singles
 
     def __or__(self, other: MinMaxLog) -> MinMaxLog:
-        return MinMaxLog(
-            _joined(self.records, other.records),
-            dict(Counter(self.skipped) + Counter(other.skipped)),
-            _joined(self.corrections, other.corrections),
-        )
+        return join_logs([self, other])
 
     def lines(self) -> Iterator[str]:
-        """The records as lines in canonical order: by node, then by smallest and largest value."""
-        for node in sorted(self.records):
-            for low, high in sorted(self.records[node]):
-                yield format_record(node, low, high) + "\n"
+        """The log as lines in canonical order: what it is of, then ranges, sums, histograms and single ends by node."""
+        for part in self.examples:
+            yield format_examples(part.start, part.stop, missing=part.missing) + "\n"
+        for node in sorted(self.ranges):
+            ranges = self.ranges[node].sorted()
+            yield from format_ranges(node, ranges.lows, ranges.highs, ranges.batches)
         for node in sorted(self.corrections):
-            for values in sorted(self.corrections[node]):
-                yield format_correction(node, values) + "\n"
+            yield format_sum(node, self.corrections[node]) + "\n"
+        for node in sorted(self.histograms):
+            yield format_histogram(node, self.histograms[node]) + "\n"
+        for mark in sorted(self.singles):
+            for node in sorted(self.singles[mark]):
+                for value in sorted(self.singles[mark][node]):
+                    yield f"{record_prefix(node, mark)}[{format_number(value)}]\n"
+
+
+def join_logs(logs: Sequence[MinMaxLog]) -> MinMaxLog:
+    """All that the logs say, whatever their order.
+
+    Raises:
+        CalibrationError: when two logs are of the same examples, or a node's bias corrections differ in length.
+    """
+    marks = dict.fromkeys(mark for log in logs for mark in log.singles)
+    return MinMaxLog(
+        {node: _joined_ranges(parts) for node, parts in _by_node([log.ranges for log in logs]).items()},
+        dict(sum((Counter(log.skipped) for log in logs), Counter())),
+        {node: _summed(node, parts) for node, parts in _by_node([log.corrections for log in logs]).items()},
+        {node: reduce(add, parts) for node, parts in _by_node([log.histograms for log in logs]).items()},
+        {mark: _joined_singles([log.singles.get(mark, {}) for log in logs]) for mark in marks},
+        _joined_examples([part for log in logs for part in log.examples]),
+    )
 
 
 def read_log(lines: Iterable[str]) -> MinMaxLog:
@@ -84,88 +184,35 @@ def read_log(lines: Iterable[str]) -> MinMaxLog:
     Raises:
         CalibrationError: when values are NaN or infinite, naming the nodes and how often.
     """
-    records: dict[str, list[tuple[float, float]]] = {}
-    corrections: dict[str, list[tuple[float, ...]]] = {}
-    skipped: Counter[str] = Counter()
-    refused: Counter[str] = Counter()
+    reader = LogReader()
     for line in lines:
-        found = list(_records(line))
-        vectors = list(_vectors(line))
-        skipped.update(_faults(line, found, len(vectors)))
-        for node, values in vectors:
-            if all(map(math.isfinite, values)):
-                corrections.setdefault(node, []).append(values)
-            else:
-                refused[node] += 1
-        for node, low, high in found:
-            if not (math.isfinite(low) and math.isfinite(high)):
-                refused[node] += 1
-            elif low <= high:
-                records.setdefault(node, []).append((low, high))
-    if refused:
-        raise CalibrationError(f"the min/max log holds NaN or infinity for {_counted(refused)}")
-    return MinMaxLog(records, dict(skipped), corrections)
+        reader.read(line.encode(errors="replace").removesuffix(b"\n") + b"\n")
+    return _log_of(reader)
 
 
 def read_log_file(path: str | Path) -> MinMaxLog:
-    """Read a log file that must hold records.
+    """Read a log file, plain or compressed by gzip, that must hold records.
 
     Raises:
         CalibrationError: when the file cannot be read, holds no record, or holds NaN or infinity.
     """
+    reader = LogReader()
     try:
-        with Path(path).expanduser().open(encoding="utf-8", errors="replace") as lines:
-            log = read_log(lines)
-    except OSError as fault:
-        raise CalibrationError(f"the min/max log {str(path)!r} cannot be read: {fault.strerror}") from fault
+        with _opened(Path(path).expanduser()) as file:
+            for block in _blocks(file):
+                reader.read(block)
+        log = _log_of(reader)
+    except (OSError, EOFError) as fault:
+        why = getattr(fault, "strerror", None) or str(fault)
+        raise CalibrationError(f"the min/max log {str(path)!r} cannot be read: {why}") from fault
     except CalibrationError as fault:
         raise CalibrationError(f"{fault}, in {str(path)!r}") from fault
-    if not len(log):
+    if not len(log) and not any(part.missing for part in log.examples):
         raise CalibrationError(
             f"the min/max log {str(path)!r} holds no record ({describe_skipped(log.skipped)}); "
             f"wanted lines like {format_record('NODE', 0, 1)}"
         )
     return log
-
-
-def format_record(node: str, low: float, high: float) -> str:
-    """One record, without a line's end; the numbers read back as the same float32."""
-    return f"{record_prefix(node)}[{format_number(low)}][{format_number(high)}]"
-
-
-def format_correction(node: str, values: Iterable[float]) -> str:
-    """One bias correction, without a line's end: a number for each output channel."""
-    return f"{record_prefix(node, CORRECTION_MARK)}[{' '.join(map(format_number, values))}]"
-
-
-def record_prefix(node: str, mark: str = MARK) -> str:
-    """What a record of a node begins with: the message of its Print node.
-
-    Raises:
-        CalibrationError: when the name holds a character that the log's grammar uses.
-    """
-    if not re.fullmatch(r"[^;\[\]\s]+", node):
-        raise CalibrationError(f"the node name {node!r} cannot be logged: it holds a blank, ';', '[' or ']'")
-    return f";{node}__print__;{mark}"
-
-
-def logged_node(message: str, mark: str = MARK) -> str | None:
-    """The node that a Print's message names, or None when the message is not that of a record of this kind."""
-    found = re.search(rf";([^;\[\]\s]+)__print__;{mark}$", message)
-    return found[1] if found else None
-
-
-def format_number(value: float) -> str:
-    """A float32 as Print writes it: six digits where they are enough to read it back, else nine."""
-    number = as_float32(value)
-    short = f"{number:.6g}"
-    return short if as_float32(short) == number else f"{number:.9g}"
-
-
-def as_float32(value: float | str) -> float:
-    """The nearest float32, as a Python float; negative zero becomes zero."""
-    with np.errstate(over="ignore"):
-        return float(np.float32(value)) + 0.0
 
 
 def describe_skipped(skipped: Mapping[str, int]) -> str:
@@ -175,35 +222,83 @@ def describe_skipped(skipped: Mapping[str, int]) -> str:
     return ", ".join(f"{count} with {why}" for why, count in sorted(skipped.items()))
 
 
-def _records(line: str) -> Iterator[Record]:
-    """Every record of a line that follows the grammar; the values may be NaN or infinite."""
-    for found in _RECORD.finditer(line):
-        yield found[1], as_float32(_plain(found[2])), as_float32(_plain(found[3]))
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path)) if compressed else path.open("rb")
 
 
-def _vectors(line: str) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Every bias correction of a line; the values may be NaN or infinite."""
-    if CORRECTION_MARK in line:
-        for found in _CORRECTION.finditer(line):
-            yield found[1], tuple(as_float32(_plain(number)) for number in found[2].split(" "))
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks of whole lines."""
+    rest = b""
+    while block := file.read(BLOCK_BYTES):
+        whole, newline, after = block.rpartition(b"\n")
+        if not newline:
+            rest += block
+            continue
+        yield rest + whole + newline
+        rest = after
+    if rest:
+        yield rest + b"\n"
 
 
-def _plain(number: str) -> str:
-    """C's spelling of a not-a-number, `nan(ind)`, without its tail."""
-    return number.split("(", 1)[0]
+def _log_of(reader: LogReader) -> MinMaxLog:
+    """What a reader found.
+
+    Raises:
+        CalibrationError: when it found NaN or infinity.
+    """
+    if reader.refused:
+        skipped = f" (beside lines skipped: {describe_skipped(reader.skipped)})" if reader.skipped else ""
+        raise CalibrationError(f"the min/max log holds NaN or infinity for {_counted(reader.refused)}{skipped}")
+    return MinMaxLog(
+        {node: Ranges(*columns) for node, columns in reader.ranges()},
+        dict(reader.skipped),
+        reader.corrections,
+        reader.histograms,
+        {mark: {node: sorted(values) for node, values in nodes.items()} for mark, nodes in reader.singles.items()},
+        _joined_examples([Examples(*part) for part in reader.examples]),
+    )
 
 
-def _faults(line: str, found: list[Record], vectors: int) -> Iterator[str]:
-    """Why parts of a line count as skipped: a reason for each."""
-    marks = line.count(MARK) + line.count(CORRECTION_MARK)
-    if not marks:
-        yield NO_RECORD
-    yield from (DAMAGED for _ in range(marks - len(found) - vectors))
-    yield from (REVERSED for _, low, high in found if low > high)
+def _by_node(parts: Sequence[Mapping[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for part in parts:
+        for node, value in part.items():
+            found.setdefault(node, []).append(value)
+    return found
 
 
-def _joined(one: Mapping[str, list[T]], other: Mapping[str, list[T]]) -> dict[str, list[T]]:
-    return {name: [*one.get(name, ()), *other.get(name, ())] for name in one.keys() | other.keys()}
+def _joined_ranges(parts: Sequence[Ranges]) -> Ranges:
+    columns: list[Any] = [np.concatenate([getattr(p, name) for p in parts]) for name in ("lows", "highs", "batches")]
+    return Ranges(*columns)
+
+
+def _summed(node: str, parts: Sequence[ExactSum]) -> ExactSum:
+    try:
+        return reduce(add, parts)
+    except CalibrationError as fault:
+        raise CalibrationError(f"the bias corrections of {node!r} do not fit together: {fault}") from fault
+
+
+def _joined_singles(parts: Sequence[Mapping[str, list[float]]]) -> dict[str, list[float]]:
+    return {node: sorted(value for part in values for value in part) for node, values in _by_node(parts).items()}
+
+
+def _joined_examples(parts: Sequence[Examples]) -> tuple[Examples, ...]:
+    """The parts in order; neighbours that are both behind the log become one."""
+    joined: list[Examples] = []
+    for part in sorted(parts):
+        if joined and part.start < joined[-1].stop:
+            last = min(part.stop, joined[-1].stop) - 1
+            raise CalibrationError(
+                f"two min/max logs are of the same examples {part.start} to {last}; wanted each once"
+            )
+        if joined and part.start == joined[-1].stop and not (part.missing or joined[-1].missing):
+            joined[-1] = Examples(joined[-1].start, part.stop)
+        else:
+            joined.append(part)
+    return tuple(joined)
 
 
 def _counted(nodes: Counter[str], shown: int = 5) -> str:

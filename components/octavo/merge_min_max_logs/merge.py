@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import or_
 from pathlib import Path
 
 from octavo.errors import CalibrationError
 from octavo.files import write_atomically
-from octavo.graph.min_max_log import MinMaxLog, read_log_file
+from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file
 
 
-def merge_logs(logs: Sequence[Path], merged: Path) -> MinMaxLog:
+def merge_logs(logs: Sequence[Path], merged: Path, *, required_examples: float = 1.0) -> MinMaxLog:
     """Merge logs, calibrate's or captured from a program's standard error, into one in canonical order.
 
     Args:
-        logs: the logs, in any order.
+        logs: the logs, in any order, plain or compressed by gzip.
         merged: the file to write: by node, then by smallest and largest value.
+        required_examples: the share of the examples that must have been calibrated, where the logs say which they are
+            of.
 
     Returns:
         What was merged, with what was skipped.
 
     Raises:
-        CalibrationError: when there are no logs, or one cannot be read, holds no record, or holds NaN or infinity.
+        CalibrationError: when there are no logs; one cannot be read, holds no record, or holds NaN or infinity; a node
+            is missing from some of them; two are of the same examples; or too many examples are missing.
     """
     if not logs:
         raise CalibrationError("there are no min/max logs to merge")
-    log = reduce(or_, map(read_log_file, logs))
-    write_atomically(merged, "".join(log.lines()))
+    read = [(str(path), read_log_file(path)) for path in logs]
+    log = join_logs([part for _, part in read])
+    _check_nodes([(path, part) for path, part in read if len(part)])
+    _check_examples(log, required_examples)
+    write_atomically(merged, (line.encode() for line in log.lines()))
     return log
+
+
+def missing_examples(log: MinMaxLog) -> tuple[int, int]:
+    """How many examples failed shards have left out of a log, and how many there are with them."""
+    missing = sum(part.stop - part.start for part in log.examples if part.missing)
+    return missing, sum(part.stop - part.start for part in log.examples)
+
+
+def _check_nodes(logs: Sequence[tuple[str, MinMaxLog]]) -> None:
+    """Confirm that all logs have ranges, and histograms, of the same nodes."""
+    for what in ("ranges", "histograms"):
+        every = frozenset().union(*(getattr(log, what) for _, log in logs))
+        for path, log in logs:
+            if lacks := sorted(every - getattr(log, what).keys()):
+                lines = f" (lines skipped there: {describe_skipped(log.skipped)})" if log.skipped else ""
+                raise CalibrationError(
+                    f"the min/max log {path!r} lacks {len(lacks)} of the {len(every)} nodes whose {what} other logs "
+                    f"hold, the first {lacks[0]!r}{lines}; wanted logs of one graph, whole"
+                )
+
+
+def _check_examples(log: MinMaxLog, required: float) -> None:
+    """Confirm that no shard's log has been forgotten, and that failed ones are few enough."""
+    for before, behind in zip(log.examples, log.examples[1:], strict=False):
+        if before.stop != behind.start:
+            raise CalibrationError(
+                f"no min/max log is of the examples {before.stop} to {behind.start - 1}; wanted the logs of all shards"
+            )
+    missing, examples = missing_examples(log)
+    if missing and 1 - missing / examples < required:
+        stretches = ", ".join(f"{part.start} to {part.stop - 1}" for part in log.examples if part.missing)
+        raise CalibrationError(
+            f"{missing} of {examples} calibration examples are missing, those of failed shards ({stretches}); the "
+            f"recipe wants {100 * required:g} % of them"
+        )

@@ -53,7 +53,7 @@ class _Emitter:
         self.plan = plan
         self.made: list[Node] = []
         self.ranges: dict[str, tuple[str, str]] = {}
-        self.filters, weights = quantized_filters(graph, plan.chains, plan.per_channel)
+        self.filters, weights = quantized_filters(graph, plan.chains, plan.per_channel, recipe.calibration)
         self.made += weights
         self.by_root = {c.root.name: c for c in plan.chains.values() if c.root.name in plan.encodings}
         self.shared = _shared_ranges(graph, plan)
@@ -104,7 +104,8 @@ class _Emitter:
             self.rebiased[chain.bias_add.name] = (bias, corrected)
         elif chain.root is not anchor:
             self.made.append(_bias_add(f"{anchor.name}_eightbit_bias_add", anchor.name, correction))
-            self.rebiased[chain.nodes[1].name] = (anchor.name, f"{anchor.name}_eightbit_bias_add")
+            for reader in self.graph.consumers[anchor.name]:
+                self.rebiased[reader.name] = (anchor.name, f"{anchor.name}_eightbit_bias_add")
 
     def _root_nodes(self, chain: Chain, name: str) -> list[Node]:
         """A chain's float root under another name; a lone anchor is followed by its correction."""

@@ -12,6 +12,7 @@ from octavo.graph.tensors import const_node, const_value
 from octavo.int8.chain import Chain, const_behind
 from octavo.int8.encoding import quantize_weights
 from octavo.int8.ops import dequantize
+from octavo.recipe import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Filter:
 
 
 def quantized_filters(
-    graph: Graph, chains: Mapping[str, Chain], per_channel: Collection[str]
+    graph: Graph, chains: Mapping[str, Chain], per_channel: Collection[str], calibration: Calibration
 ) -> tuple[dict[str, Filter], list[Node]]:
     """Quantize the weights of every chain, each Const once for each way it is read.
 
@@ -31,6 +32,7 @@ def quantized_filters(
         graph: the float graph.
         chains: anchor name -> its chain.
         per_channel: the anchors with one scale for each output channel; the others have one for the whole tensor.
+        calibration: how the weights' ranges are taken.
 
     Returns:
         Anchor name -> its filter, and the nodes to add.
@@ -46,7 +48,7 @@ def quantized_filters(
             ending = f"_axis{axis}" if axis >= 0 else "_whole"
             stem = const.name + ending if any(key[0] == const.name for key in made) else const.name
             made[const.name, axis] = Filter(f"{stem}_dequantize", f"{stem}_rounding_error")
-            nodes += _quantized(stem, const_value(const), axis)
+            nodes += _quantized(stem, const_value(const), axis, calibration)
         filters[name] = made[const.name, axis]
     return filters, nodes
 
@@ -58,9 +60,15 @@ def channel_axis(anchor: Node) -> int:
     return 2 if anchor.op == "DepthwiseConv2dNative" else 3
 
 
-def _quantized(stem: str, weights: np.ndarray, axis: int) -> list[Node]:
+def _quantized(stem: str, weights: np.ndarray, axis: int, calibration: Calibration) -> list[Node]:
     per_channel = axis >= 0
-    quantized = quantize_weights(weights, (axis,), per_channel=per_channel)
+    quantized = quantize_weights(
+        weights,
+        (axis,),
+        per_channel=per_channel,
+        algorithm=calibration.weights,
+        percentile=calibration.percentile,
+    )
     shape = [-1 if a == axis else 1 for a in range(weights.ndim)] if per_channel else ()
     error = weights - quantized.codes * quantized.scale.reshape(shape)
     codes, low, high = f"{stem}_qint8_const", f"{stem}_min", f"{stem}_max"

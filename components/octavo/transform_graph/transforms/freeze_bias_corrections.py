@@ -21,16 +21,11 @@ order of the records does not matter. Corrections that the log does not name sta
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from octavo.errors import CalibrationError
 from octavo.graph import Graph, const_node
 from octavo.graph.min_max_log import read_log_file
-from octavo.graph.tensors import Array
 
 
 def freeze_bias_corrections(graph: Graph, *, min_max_log_file: str) -> Graph:
@@ -51,18 +46,6 @@ def freeze_bias_corrections(graph: Graph, *, min_max_log_file: str) -> Graph:
             f"the min/max log has bias corrections of {len(unknown)} nodes that are not in the graph, the first "
             f"{unknown[0]!r}; wanted the log of this graph"
         )
-    frozen = {name: const_node(name, mean_vector(name, vectors)) for name, vectors in corrections.items()}
+    frozen = {name: const_node(name, total.mean()) for name, total in corrections.items()}
     nodes = {name: frozen.get(name, node) for name, node in graph.nodes.items()}
     return replace(graph, nodes=nodes).without_dead_nodes()
-
-
-def mean_vector(name: str, vectors: Sequence[Sequence[float]]) -> Array:
-    """The mean of vectors of one length, float32; the same whatever their order.
-
-    Raises:
-        CalibrationError: when their lengths differ, naming the node.
-    """
-    lengths = {len(vector) for vector in vectors}
-    if len(lengths) > 1:
-        raise CalibrationError(f"the min/max log has bias corrections of lengths {sorted(lengths)} for {name!r}")
-    return np.array([math.fsum(column) / len(vectors) for column in zip(*vectors, strict=True)], np.float32)

@@ -1,0 +1,96 @@
+"""Give an observed graph its float weights back.
+
+1. d = Dequantize(Const codes, Const, Const) becomes a Const, so that TensorFlow fuses the conv that reads it and packs
+   its filter once, as it does in the float graph.
+2. Where a bias correction measures what rounding the weights took, `error`, that Const is d + error: the weights before
+   rounding. What the correction gives back on average is then not missing, and zero in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from octavo.graph.attrs import read_dtype
+from octavo.graph.graph import Graph, Node, rewire
+from octavo.graph.op_defs import with_default_attrs
+from octavo.graph.tensors import Array, const_node, const_value
+from octavo.int8.corrections import PREFIX
+
+ERROR, WEIGHTS = "_rounding_error", "_dequantize"
+"""quantize_graph's names for the Const `X_rounding_error`, and for `X_dequantize` from which it is missing."""
+
+
+def with_float_weights(graph: Graph, corrections: Iterable[str]) -> Graph:
+    """The graph with float Consts in the place of dequantized ones.
+
+    Args:
+        graph: the graph.
+        corrections: the nodes that hold bias corrections; their readers find zeros where the weights need none.
+    """
+    made: list[Node] = []
+    renames: dict[str, str] = {}
+    errors, zeros = _rounding_errors(graph, corrections)
+    for node in graph.nodes.values():
+        if (weights := _dequantized(graph, node)) is not None:
+            made.append(const_node(f"{node.name}/float", weights + errors.get(node.name, np.float32(0))))
+            renames[node.name] = made[-1].name
+    nodes = [replace(node, inputs=tuple(zeros.get(t, t) for t in node.inputs)) for node in graph.nodes.values()]
+    return graph.with_nodes(rewire([*nodes, *made, *_zero_nodes(graph, zeros)], renames))
+
+
+def measured_op(graph: Graph, correction: str) -> Node | None:
+    """The op on rounding errors whose mean is a correction; None where it is made in another way."""
+    mean = graph.nodes.get(correction)
+    if mean is None or mean.op != "Mean" or not correction.startswith(PREFIX):
+        return None
+    op = graph.producer(mean.data_inputs[0])
+    reads_error = len(op.data_inputs) == 2 and op.data_inputs[1].endswith(ERROR)
+    return op if reads_error and graph.producer(op.data_inputs[1]).op == "Const" else None
+
+
+def _rounding_errors(graph: Graph, corrections: Iterable[str]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Dequantize of weights -> what rounding took from them; and correction -> the name of the zeros in its place."""
+    errors: dict[str, Array] = {}
+    zeros: dict[str, str] = {}
+    for name in corrections:
+        op = measured_op(graph, name)
+        if op is not None:
+            error = op.data_inputs[1]
+            errors[error.removesuffix(ERROR) + WEIGHTS] = const_value(graph.nodes[error])
+            zeros[name] = f"{name}/none"
+    return errors, zeros
+
+
+def _zero_nodes(graph: Graph, zeros: dict[str, str]) -> list[Node]:
+    nodes = []
+    for correction, name in zeros.items():
+        op = measured_op(graph, correction)
+        assert op is not None
+        nodes.append(const_node(name, np.zeros(output_channels(op, const_value(graph.nodes[op.data_inputs[1]])), "f")))
+    return nodes
+
+
+def output_channels(op: Node, weights: Array) -> int:
+    """How many channels an op with these weights makes."""
+    if op.op == "MatMul":
+        return int(weights.shape[0 if op.attrs["transpose_b"].b else 1])
+    return int(weights.shape[2] * weights.shape[3] if op.op == "DepthwiseConv2dNative" else weights.shape[3])
+
+
+def _dequantized(graph: Graph, node: Node) -> Array | None:
+    """The value of a SCALED Dequantize of qint8 Consts, float32; None for anything else."""
+    if node.op != "Dequantize" or any(graph.producer(tensor).op != "Const" for tensor in node.data_inputs):
+        return None
+    whole = with_default_attrs(node)
+    if whole.attrs["mode"].s != b"SCALED" or read_dtype(whole.attrs["T"]) != "qint8":
+        return None
+    codes, low, high = (graph.producer(tensor) for tensor in node.data_inputs)
+    largest = 127 if whole.attrs["narrow_range"].b else 128
+    step = np.maximum(np.abs(const_value(low)), np.abs(const_value(high))) / np.float32(largest)
+    values = const_value(codes)
+    axis = whole.attrs["axis"].i
+    shape = [-1 if a == axis else 1 for a in range(values.ndim)] if axis >= 0 else ()
+    return np.asarray(values * step.astype(np.float32).reshape(shape), np.float32)

@@ -1,0 +1,182 @@
+"""Reading a min/max log, a block of lines at a time, into columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from octavo.errors import CalibrationError
+from octavo.graph.exact_sum import ExactSum
+from octavo.graph.histogram import Histogram
+from octavo.graph.log_records import (
+    CORRECTION_MARK,
+    EXAMPLES_MARK,
+    HISTOGRAM_MARK,
+    MARK,
+    MISSING_MARK,
+    NUMBER,
+    RANGE_MAX_MARK,
+    RANGE_MIN_MARK,
+    SINGLE_MARKS,
+    SUM_MARK,
+    Found,
+    count_marks,
+    find_records,
+)
+from octavo.graph.tensors import Array
+
+NO_RECORD = "no record in it"
+DAMAGED = "a damaged record"
+REVERSED = "a range whose minimum is above its maximum"
+
+_ALONE = re.compile(
+    rf"^(?:batch=(\d+) |[^;\n]*);([^;\[\]\s]+)__print__;{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n".encode(),
+    re.MULTILINE,
+)
+"""A line with one range and nothing that might be another record."""
+
+
+class LogReader:
+    """What the blocks of a log hold; what is no record is counted.
+
+    Attributes:
+        skipped: why -> how many lines or records were passed over.
+        refused: node -> how many of its records held NaN or infinity.
+        corrections: node -> the sum of its bias corrections.
+        histograms: node -> its histogram.
+        singles: mark -> node -> the numbers of its records.
+        examples: start, stop and whether they are missing.
+    """
+
+    def __init__(self) -> None:
+        self.skipped: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.corrections: dict[str, ExactSum] = {}
+        self.histograms: dict[str, Histogram] = {}
+        self.singles: dict[str, dict[str, list[float]]] = {}
+        self.examples: list[tuple[int, int, bool]] = []
+        self._numbers: dict[bytes, int] = {}  # node -> its number in the columns
+        self._columns: tuple[list[Array], ...] = ([], [], [], [])  # node, batch, low, high, a block each
+
+    def read(self, block: bytes) -> None:
+        """Read some whole lines."""
+        parts = _ALONE.split(block)
+        lows = np.array(list(map(float, parts[3::5])), np.float64)
+        highs = np.array(list(map(float, parts[4::5])), np.float64)
+        batches = [-1 if batch is None else int(batch) for batch in parts[1::5]]
+        self._add(parts[2::5], np.array(batches, np.int64), lows, highs)
+        for line in b"".join(parts[::5]).split(b"\n")[:-1]:
+            self._read_line(line.decode(errors="replace"))
+
+    def ranges(self) -> Iterator[tuple[str, tuple[Array, Array, Array]]]:
+        """Each node's ranges in their order: lows, highs and batches, as `Ranges` holds them."""
+        self._pair_ends()
+        if not self._columns[0]:
+            return
+        nodes, batches, lows, highs = map(_concatenated, self._columns)
+        order = np.argsort(nodes, kind="stable").astype(np.int32 if len(nodes) < 2**31 else np.int64)
+        ends = np.cumsum(np.bincount(nodes, minlength=len(self._numbers)))
+        for name, number in self._numbers.items():
+            mine = order[ends[number - 1] if number else 0 : ends[number]]
+            if len(mine):
+                yield name.decode(), (lows[mine], highs[mine], batches[mine].astype(np.int64))
+
+    def _add(self, names: list[bytes], batches: Array, lows: Array, highs: Array) -> None:
+        """Take in ranges: those that are upside down are skipped, those that are not finite refused."""
+        with np.errstate(over="ignore"):
+            lows, highs = lows.astype(np.float32) + np.float32(0), highs.astype(np.float32) + np.float32(0)
+        numbers = self._numbers
+        nodes = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
+        finite = np.isfinite(lows) & np.isfinite(highs)
+        for place in np.flatnonzero(~finite):
+            self.refused[names[place].decode()] += 1
+        reversed_ = finite & (lows > highs)
+        self.skipped.update({REVERSED: int(count)} if (count := np.count_nonzero(reversed_)) else {})
+        good = finite & ~reversed_
+        batches = batches.astype(np.int32 if batches.max(initial=0) < 2**31 else np.int64)
+        for column, values in zip(self._columns, (nodes, batches, lows, highs), strict=True):
+            column.append(values[good])
+
+    def _read_line(self, line: str) -> None:
+        found = list(find_records(line))
+        marks = count_marks(line)
+        if not marks:
+            self.skipped[NO_RECORD] += 1
+        taken = sum(self._take(record) for record in found)
+        if marks > taken:
+            self.skipped[DAMAGED] += marks - taken
+
+    def _take(self, record: Found) -> bool:
+        """Take in a record; False where its brackets are not those of its kind."""
+        try:
+            return self._take_whole(record)
+        except ValueError:
+            return False
+
+    def _take_whole(self, record: Found) -> bool:
+        counts = [group.count(" ") + 1 for group in record.groups]
+        if record.mark == MARK and len(counts) == 2 and counts[0] == counts[1]:
+            lows, highs = record.numbers(0), record.numbers(1)  # one number, or one for each channel
+            self._add(
+                [record.node.encode()], np.array([record.batch]), lows.min(keepdims=True), highs.max(keepdims=True)
+            )
+        elif record.mark in SINGLE_MARKS and counts == [1]:
+            self._take_single(record)
+        elif record.mark == CORRECTION_MARK and len(counts) == 1:
+            self._take_correction(record)
+        elif record.mark == SUM_MARK and len(counts) == 2 and counts[0] == 1:
+            self._add_sum(record.node, ExactSum.of_units(record.integers(0)[0], record.integers(1)))
+        elif record.mark == HISTOGRAM_MARK and len(counts) == 3 and counts[:2] == [1, 1]:
+            (exponent,), (first,), bins = map(record.integers, range(3))
+            made = Histogram(exponent, first, np.array(bins, np.int64))
+            held = self.histograms.get(record.node)
+            self.histograms[record.node] = made if held is None else held + made
+        elif record.mark in (EXAMPLES_MARK, MISSING_MARK) and counts == [1, 1]:
+            start, stop = record.integers(0)[0], record.integers(1)[0]
+            self.examples.append((start, stop, record.mark == MISSING_MARK))
+        else:
+            return False
+        return True
+
+    def _take_single(self, record: Found) -> None:
+        value = float(record.numbers(0)[0])
+        if np.isfinite(value):
+            self.singles.setdefault(record.mark, {}).setdefault(record.node, []).append(value)
+        else:
+            self.refused[record.node] += 1
+
+    def _take_correction(self, record: Found) -> None:
+        vector = record.numbers(0)
+        if np.isfinite(vector).all():
+            self._add_sum(record.node, ExactSum.of(vector))
+        else:
+            self.refused[record.node] += 1
+
+    def _add_sum(self, node: str, total: ExactSum) -> None:
+        held = self.corrections.get(node)
+        try:
+            self.corrections[node] = total if held is None else held + total
+        except CalibrationError as fault:
+            raise CalibrationError(f"the bias corrections of {node!r} do not fit together: {fault}") from fault
+
+    def _pair_ends(self) -> None:
+        """Make ranges of the ends that Neural Compressor's logs hold on lines of their own, in their order."""
+        lows, highs = (self.singles.pop(mark, {}) for mark in (RANGE_MIN_MARK, RANGE_MAX_MARK))
+        for node in sorted({*lows, *highs}):
+            low, high = lows.get(node, []), highs.get(node, [])
+            if len(low) != len(high):
+                raise CalibrationError(
+                    f"the min/max log has {len(low)} smallest and {len(high)} largest values of {node!r}; wanted as "
+                    "many of both"
+                )
+            names = [node.encode()] * len(low)
+            self._add(names, np.full(len(low), -1), np.minimum(0, np.array(low)), np.array(high))
+
+
+def _concatenated(blocks: list[Array]) -> Array:
+    """The blocks in one, which they are then no longer held beside."""
+    blocks[:] = [np.concatenate(blocks)]
+    return blocks[0]

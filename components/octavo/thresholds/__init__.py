@@ -1,0 +1,1 @@
+"""Which range eight bits are spent on: the calibration algorithms, for activations and for weights."""
