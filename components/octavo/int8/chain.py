@@ -3,7 +3,7 @@
 y = Conv2D(x, filter) | DepthwiseConv2dNative(x, filter) | MatMul(x, filter)
 y = BiasAdd(y, bias) | Add(y, bias)            optional, either operand order
 y = Add(y, summand) | AddV2 | AddN             optional, either operand order, Conv2D only
-y = Relu(y) | Relu6(y)                         optional; after MatMul LeakyRelu, Elu, Sigmoid and Tanh, too
+y = Relu(y) | Relu6(y)                         optional; after MatMul LeakyRelu, Elu, Sigmoid, Tanh and Gelu, too
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import output_index, producer_name
 from octavo.graph.tensors import Array, const_value
+from octavo.int8.activations import Activation, Surroundings, single, spelled_out
 from octavo.int8.corrections import constant_vector
 
 CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
@@ -38,14 +39,20 @@ class Chain:
     bias: Array | None = None
     total: Node | None = None
     summand: str | None = None
-    activation: Node | None = None
+    activation: Activation | None = None
     stopped: str = ""
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes, from the anchor to the root."""
-        parts = (self.anchor, self.bias_add, self.total, self.activation)
-        return tuple(node for node in parts if node is not None)
+        parts = (self.anchor, self.bias_add, self.total)
+        return (*(node for node in parts if node is not None), *(self.activation.nodes if self.activation else ()))
+
+    @property
+    def ops(self) -> tuple[str, ...]:
+        """The op types, from the anchor to the activation, which is one however many nodes spell it out."""
+        parts = (self.anchor, self.bias_add, self.total)
+        return (*(node.op for node in parts if node is not None), *([self.activation.kind] if self.activation else ()))
 
     @property
     def root(self) -> Node:
@@ -62,7 +69,10 @@ def climb(graph: Graph, anchor: Node, *, sums: bool = True) -> Chain:
         sums: whether an Add with another branch may be taken in.
     """
     chain = Chain(anchor)
+    around = Surroundings(graph.nodes, graph.consumers.__getitem__, graph.output_names)
     while True:
+        if anchor.op == "MatMul" and chain.activation is None and (gelu := spelled_out(around, chain.root)):
+            chain = replace(chain, activation=gelu)
         user = _only_user(graph, chain.root)
         if isinstance(user, str):
             return replace(chain, stopped=user)
@@ -108,7 +118,7 @@ def _extend(graph: Graph, chain: Chain, user: Node, *, sums: bool) -> Chain | No
     if chain.activation is not None:
         return None
     if user.op in ACTIVATIONS[chain.anchor.op]:
-        return replace(chain, activation=user)
+        return replace(chain, activation=single(user))
     if chain.total is not None or user.op not in ADDS | {"BiasAdd"} or len(user.data_inputs) != 2:
         return None
     other = next(t for t in user.data_inputs if t != chain.root.name)

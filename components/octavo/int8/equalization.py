@@ -92,8 +92,8 @@ def _pair(graph: Graph, anchor: Node) -> _Pair | None:
         return None
     if not all(_is_plain(graph, layer) for layer in (anchor, *readers)):
         return None
-    if chain.activation is not None and chain.activation.op not in HOMOGENEOUS:
-        raise _NoPairError(f"{chain.activation.op} {chain.activation.name!r} does not scale with its input")
+    if chain.activation is not None and chain.activation.kind not in HOMOGENEOUS:
+        raise _NoPairError(f"{chain.activation.kind} {chain.root.name!r} does not scale with its input")
     weights = _weights(graph, anchor)
     bias = None if chain.bias_add is None else _bias(graph, chain.bias_add)
     channels = const_value(graph.nodes[weights]).shape[_out_axis(anchor)]

@@ -10,7 +10,6 @@ import numpy as np
 
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.chain import Chain, const_behind
 from octavo.int8.ops import (
@@ -115,7 +114,7 @@ def conv_kernel(
 def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, output: Operand | None) -> list[Node]:
     """A matmul chain as one kernel named `name`, after its bias Const: float output when `output` is None."""
     bias = const_node(f"{name}_bias", shifted_bias(chain, filters, data, None, 0.0))
-    activation = chain.activation.op if chain.activation else None
+    activation = chain.activation.kind if chain.activation else None
     ends = None
     if output is not None:
         ends = (output.codes.low, output.codes.high, output.span.dtype)
@@ -127,7 +126,7 @@ def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, outp
         bias.name,
         transpose_b=chain.anchor.attrs["transpose_b"].b,
         activation=activation,
-        leakyrelu_alpha=_leakyrelu_alpha(chain),
+        leakyrelu_alpha=chain.activation.alpha if chain.activation else 0.2,
         output=ends,
         controls=tuple(c for node in chain.nodes for c in node.control_inputs),
     )
@@ -136,7 +135,7 @@ def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, outp
 
 def output_span(chain: Chain, span: Span) -> Span:
     """The span a kernel writes: a Relu6 never needs more than 6."""
-    if chain.activation is not None and chain.activation.op == "Relu6" and span.high > 6.0:
+    if chain.activation is not None and chain.activation.kind == "Relu6" and span.high > 6.0:
         return Span(span.dtype, span.low, 6.0, span.shift)
     return span
 
@@ -146,13 +145,6 @@ def _builder(target: Target, *, depthwise: bool, data: Operand, fusion: Fusion) 
     unsigned = data.span.dtype == "quint8"
     missing = (depthwise and not (unsigned and fusion.relu)) or (fusion.summand is not None and not unsigned)
     return public_quantized_conv if target == "public" and not missing else fused_quantized_conv
-
-
-def _leakyrelu_alpha(chain: Chain) -> float:
-    """The slope of a LeakyRelu below zero; TensorFlow's default for a chain without one."""
-    if chain.activation is None or chain.activation.op != "LeakyRelu":
-        return 0.2
-    return float(attr_value(chain.activation, "alpha").f)
 
 
 def _summed_axes(anchor: Node) -> tuple[int, ...]:

@@ -202,7 +202,7 @@ class _Planner:
             why = "; the kernels add unsigned summands only, and only before a Relu"
             stopped = chain.stopped + (why if node.name in self.without_sum else "")
         note = _MATMUL_BIAS if self.recipe.bias == "qint32" and node.op == "MatMul" else None
-        rule = " + ".join(part.op for part in chain.nodes)
+        rule = " + ".join(chain.ops)
         return Decision(node.name, node.op, "INT8", rule=rule, stopped=stopped, note=note)
 
 

@@ -25,7 +25,8 @@ After:
     y = Reshape(y/rows, y/shape) T=float32 Tshape=int32
 
 INT8 kernels multiply matrices only. A MatMul between two reshapes, which Keras writes for a dense layer on sequences,
-has its bias and activation moved in front of the second one in the same way. The arithmetic stays what it was.
+has its bias and activation (a spelled-out Gelu, too) moved in front of the second one in the same way. The arithmetic
+stays what it was.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
+from octavo.int8.activations import Surroundings, spelled_out
 from octavo.runtime.shapes import Shape, static_shapes
 
 PRODUCTS = frozenset({"BatchMatMulV2", "BatchMatMul", "Einsum"})
@@ -129,7 +131,7 @@ def _einsum(node: Node, matrix: Array, shape: tuple[int | None, ...]) -> Product
 def _reshaped_matmul(space: Workspace, node: Node, shapes: Mapping[str, Shape]) -> Product | None:
     """A MatMul with a reshape behind it that keeps its last dimension, and something to move in front of that."""
     reshape = _only_reader(space, node)
-    if reshape is None or reshape.op != "Reshape" or _movable(space, reshape) is None:
+    if reshape is None or reshape.op != "Reshape" or not (_movable(space, reshape) or _gelu(space, reshape)):
         return None
     before, after = shapes[node.name], shapes.get(reshape.name)
     if not before or not after or before[-1] is None or before[-1] != after[-1] or len(after) < 3:
@@ -142,21 +144,23 @@ def _flatten(space: Workspace, product: Product, shapes: Mapping[str, Shape]) ->
     moved: list[Node] = []
     while (user := _movable(space, moved[-1] if moved else last, product)) is not None:
         moved.append(user)
-    target = moved[-1] if moved else last
+    elementwise = _gelu(space, moved[-1] if moved else last)
+    target = [last, *moved, *elementwise][-1]
     added = _matmul(product)
-    tensor = first.name
-    for node in moved:
-        consts = _flat_operand(space, node, product)
+    flat = {last.name: first.name}  # tensor -> the same as rows
+    for node in (*moved, *elementwise):
+        consts = [] if node in elementwise else _flat_operand(space, node, product)
         added += consts
         operand = [consts[0].name if consts and t in _const_inputs(space, node) else t for t in node.data_inputs]
-        inputs = tuple(tensor if t in {last.name, *(m.name for m in moved)} else t for t in operand)
-        tensor = f"{node.name}/rows" if node is target else node.name
-        added.append(replace(node, name=tensor, inputs=(*inputs, *node.control_inputs)))
+        inputs = tuple(flat.get(t, t) for t in operand)
+        flat[node.name] = f"{node.name}/rows" if node is target else node.name
+        added.append(replace(node, name=flat[node.name], inputs=(*inputs, *node.control_inputs)))
+    tensor = flat[target.name]
     if target is first:
         added[-1] = replace(added[-1], name=f"{first.name}/product")
         tensor = added[-1].name
     added += _unflattened(target.name, tensor, product, shapes)
-    space.apply(Edit(frozenset(n.name for n in (*product.nodes, *moved)), tuple(added)))
+    space.apply(Edit(frozenset(n.name for n in (*product.nodes, *moved, *elementwise)), tuple(added)))
 
 
 def _matmul(product: Product) -> list[Node]:
@@ -203,6 +207,12 @@ def _run_time_shape(name: str, product: Product) -> list[Node]:
         const_node(f"{name}/axis", np.int32(0)),
         Node(f"{name}/shape", "ConcatV2", (lead, f"{name}/tail", f"{name}/axis"), joined),
     ]
+
+
+def _gelu(space: Workspace, node: Node) -> tuple[Node, ...]:
+    """The nodes of a spelled-out Gelu behind a node."""
+    found = spelled_out(Surroundings(space.nodes, space.readers, space.output_names), node)
+    return found.nodes if found else ()
 
 
 def _movable(space: Workspace, node: Node, product: Product | None = None) -> Node | None:
