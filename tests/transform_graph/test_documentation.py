@@ -21,7 +21,7 @@ WITHOUT_EXAMPLE = {"fuse_quantized_conv_and_requantize"}
 
 DOCUMENTED = [transform for transform in TRANSFORMS if transform.__name__ not in WITHOUT_EXAMPLE]
 
-ONCE = {"freeze_requantization_ranges", "rename_node"}
+ONCE = {"freeze_max", "freeze_min", "freeze_requantization_ranges", "rename_node"}
 """Transforms that refuse to run twice: what they name is gone then."""
 
 
