@@ -1,12 +1,22 @@
-"""A TCP proxy that can cut its connections: what a real server looks like over a bad network."""
+"""A TCP proxy that cuts, refuses, delays and damages: what a real server looks like over a bad network."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import struct
 import threading
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
+
+RESET_AT_ONCE = struct.pack("ii", 1, 0)
+"""The SO_LINGER that makes closing a socket a reset."""
+
+METHODS = (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"DELETE ")
+
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class CuttingProxy:
@@ -17,19 +27,28 @@ class CuttingProxy:
         to_server: how many bytes a connection may send to the server before it is cut; None is no limit.
         to_client: the same for bytes from the server.
         most_cuts: how many connections may be cut; the next ones work.
-        pause_seconds: how long it waits after each piece (of at most 64 KiB) that it passes on.
+        resets: whether a cut is a reset, instead of an orderly end.
+        refusals: how many of the next requests are answered 503, and nothing else.
+        damaged_byte: the byte from the client, counted over a connection, of which a bit is flipped; None for none.
+        pause_seconds: how long it waits after each piece that it passes on.
+        piece_bytes: how much a piece is, at most.
         cuts: how many connections were cut.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         url = urlsplit(endpoint)
         self._server = (url.hostname or "", url.port or 80)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
         self.to_server: int | None = None
         self.to_client: int | None = None
         self.most_cuts = 1_000_000
+        self.resets = False
+        self.refusals = 0
+        self.damaged_byte: int | None = None
         self.pause_seconds = 0.0
+        self.piece_bytes = 65536
         self.cuts = 0
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -44,7 +63,7 @@ class CuttingProxy:
         for one in self._sockets:
             _shut(one)
         for thread in self._threads:
-            thread.join()
+            thread.join(10)
         for one in self._sockets:
             one.close()
 
@@ -54,26 +73,56 @@ class CuttingProxy:
                 client = self._listener.accept()[0]
             except OSError:
                 return
-            server = socket.create_connection(self._server)
-            self._sockets += [client, server]
-            for source, sink, limit in ((client, server, self.to_server), (server, client, self.to_client)):
-                thread = threading.Thread(target=self._pass, args=(source, sink, limit), daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            self._sockets.append(client)
+            self._start(self._serve, client)
 
-    def _pass(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if self._tls is not None:
+                client = self._tls.wrap_socket(client, server_side=True)
+                self._sockets.append(client)
+            server = socket.create_connection(self._server)
+            self._sockets.append(server)
+            self._start(self._pass, server, client, self.to_client, None)
+            self._pass(client, server, self.to_server, self.damaged_byte)
+
+    def _pass(self, source: socket.socket, sink: socket.socket, limit: int | None, damaged: int | None) -> None:
         passed = 0
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
+            while data := bytearray(source.recv(self.piece_bytes)):
+                if self.refusals > 0 and data.startswith(METHODS):
+                    self.refusals -= 1
+                    source.sendall(BUSY)
+                    break
+                if damaged is not None and passed <= damaged < passed + len(data):
+                    data[damaged - passed] ^= 1
                 if limit is not None and passed + len(data) > limit and self.cuts < self.most_cuts:
                     sink.sendall(data[: limit - passed])
                     self.cuts += 1
+                    if self.resets:
+                        _reset(source, sink)
+                        return
                     break
                 sink.sendall(data)
                 passed += len(data)
                 time.sleep(self.pause_seconds)
         _shut(source)
         _shut(sink)
+
+
+def _reset(*ends: socket.socket) -> None:
+    """End connections as a crash does; who waits for data on them must stop first."""
+    for one in ends:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_ONCE)
+        one.shutdown(socket.SHUT_RD)
+    time.sleep(0.05)
+    for one in ends:
+        one.close()
 
 
 def _shut(one: socket.socket) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import socket
 import time
 import traceback
@@ -132,8 +133,9 @@ def test_the_identity_of_a_pod_is_used_when_no_keys_are_set(
 
 
 def test_an_identity_that_gives_no_keys_is_told_without_its_token(
-    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     (tmp_path / "token").write_text("the-web-identity-token")
     sts = stub(Answer(403, b"<Error/>", XML))
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
@@ -143,6 +145,87 @@ def test_an_identity_that_gives_no_keys_is_told_without_its_token(
         read_from("http://127.0.0.1:9", monkeypatch)
     assert "the-web-identity-token" in sts.asked[0]
     assert "the-web-identity-token" not in "".join(traceback.format_exception(caught.value))
+    assert "the-web-identity-token" not in caplog.text
+
+
+# Keys in a file
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "credentials"
+    path.write_text(
+        "[default]\naws_access_key_id = admin\naws_secret_access_key = admin-secret\n"
+        "[reading]\naws_access_key_id = reader\naws_secret_access_key = reader-secret\naws_session_token = t\n[empty]\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    return path
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("key_file")
+def test_the_keys_of_a_file_are_used(s3_place: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    put(s3_place("a"), b"x")
+    assert read_bytes(s3_place("a")) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("variables", "keys"),
+    [
+        ({}, ("admin", "admin-secret", None)),
+        ({"AWS_PROFILE": "reading"}, ("reader", "reader-secret", "t")),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, ("a", "b", None)),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1"}, (None, None, None)),
+    ],
+)
+@pytest.mark.usefixtures("key_file")
+def test_keys_are_looked_for_in_the_environment_first(
+    variables: dict[str, str], keys: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = s3_settings("s3")
+    assert (found.access_key, found.secret_key, found.session_token) == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "why"),
+    [
+        ("[default]\n", {}, "the profile 'default' in '.*credentials' has no aws_access_key_id"),
+        ("[empty]\n", {"AWS_PROFILE": "empty"}, "the profile 'empty' .*; choose another with AWS_PROFILE"),
+        ("aws_secret_access_key = one-secret\n", {}, r"credentials' cannot be read; wanted \[profile\]"),
+        (None, {}, "there is no file '.*credentials', which AWS_SHARED_CREDENTIALS_FILE names"),
+    ],
+)
+def test_a_key_file_that_cannot_be_used_is_told_and_not_quoted(
+    key_file: Path, text: str | None, variables: dict[str, str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_file.unlink() if text is None else key_file.write_text(text)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StorageError, match=why) as caught:
+        s3_settings("s3")
+    assert "one-secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(("style", "asked"), [("path", "/bucket/key"), ("virtual", "/key"), ("", "/bucket/key")])
+def test_the_bucket_is_in_the_path_or_in_the_host(
+    style: str, asked: str, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = stub(Answer(body=b"x", headers={"ETag": '"e"'}))
+    monkeypatch.setenv("S3_ADDRESSING_STYLE", style)
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest: resolve("127.0.0.1", *rest) if host else [])
+    assert read_from(server.endpoint.replace("127.0.0.1", "store.test"), monkeypatch) == b"x"
+    assert server.asked == [f"GET {asked}"]
+
+
+def test_an_unknown_style_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_ADDRESSING_STYLE", "vhost")
+    with pytest.raises(StorageError, match="S3_ADDRESSING_STYLE is 'vhost'; wanted auto, path or virtual"):
+        s3_settings("s3")
 
 
 # What the store answers

@@ -42,6 +42,13 @@ class Shard(BaseModel):
                 f"{examples}; plan the shards of this data set again"
             )
 
+    def parts(self, count: int, batch_size: int) -> list[Shard]:
+        """Shards of whole batches that together are this one, as equal as can be; fewer where it has fewer batches."""
+        batches = -(-(self.stop - self.start) // batch_size)
+        count = min(count, batches)
+        ends = [min(self.stop, self.start + batch_size * (part * batches // count)) for part in range(count + 1)]
+        return [Shard(index=part, start=ends[part], stop=ends[part + 1]) for part in range(count)]
+
 
 def make_shard(start: int, stop: int) -> Shard:
     """A shard that is no part of a plan.

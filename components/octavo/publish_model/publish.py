@@ -58,8 +58,7 @@ def publish_model(
     _check_same_graph(int8_graph, figures.sha256)
     _check_accuracy(figures.top1, tolerance)
     if report is not None:
-        with opened(report):
-            """It is there."""
+        opened(report).close()
     files = ((report, "report.html"), (summary, "summary.json"), (int8_graph, "int8.pb"))
     owner = f"the publisher of the graph {figures.sha256[:12]} on {socket.gethostname()}"
     written = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import mimetypes
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import google_crc32c
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -16,10 +18,11 @@ from octavo.errors import StorageError
 from octavo.storage.gcs_client import gcs_client
 from octavo.storage.gcs_errors import explained
 from octavo.storage.partial import opened, part_file
+from octavo.storage.pieces import PIECE_BYTES
 from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 from octavo.storage.uri import Uri, as_folder
 
-ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(8.0)}
+ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(9.0)}
 """Seconds to connect and seconds of silence; no try begins later than the retry's time-out."""
 
 SEND = {"timeout": (8.0, 16.0), "retry": DEFAULT_RETRY.with_timeout(4.0)}
@@ -115,8 +118,15 @@ class GcsStore:
 
     def _put(self, key: str, content: BinaryIO, size: int) -> None:
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        checksum = _crc32c(content)
+        blob = self._bucket.blob(key)
         with self._explained(key):
-            self._bucket.blob(key).upload_from_file(content, size=size, content_type=kind, **SEND)
+            blob.upload_from_file(content, size=size, content_type=kind, **SEND)
+        if blob.crc32c != checksum:
+            raise StorageError(
+                f"{self._uri(key)} was damaged on its way into the store (CRC-32C {blob.crc32c}, wanted {checksum}); "
+                "try again"
+            )
 
     def _fetch(self, key: str, sink: BinaryIO) -> None:
         """Fill the sink; the client resumes a download that breaks off and compares the checksum."""
@@ -138,3 +148,12 @@ class GcsStore:
 
     def _uri(self, key: str) -> str:
         return str(Uri("gs", self._name, key))
+
+
+def _crc32c(file: BinaryIO) -> str:
+    """The checksum that the store tells; the file is left at its beginning."""
+    checksum: int = 0
+    while piece := file.read(PIECE_BYTES):
+        checksum = google_crc32c.extend(checksum, piece)
+    file.seek(0)
+    return base64.b64encode(checksum.to_bytes(4, "big")).decode()

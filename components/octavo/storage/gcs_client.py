@@ -13,10 +13,18 @@ from google.cloud.storage import Client
 from requests import Response
 from requests.adapters import HTTPAdapter
 
+from octavo.storage.pieces import pieces
+
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable that puts another server in Google's place; nobody's credentials are sent to it."""
 
-ENVIRONMENT = (EMULATOR, "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
+ENVIRONMENT = (
+    EMULATOR,
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+)
 """The variables that decide which client is made."""
 
 NO_BACKGROUND = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
@@ -43,11 +51,18 @@ def _client(_environment: tuple[str | None, ...], _process: int) -> Client:
     session = AuthorizedSession(credentials)
     session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
     session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
-    session.hooks["response"].append(_read_refusal)
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
+    session.hooks["response"].append(_settle)
     return Client(project=None, credentials=credentials, _http=session)
 
 
-def _read_refusal(response: Response, **_: Any) -> None:
-    """Read what comes with a refusal, so that the connection is free again: the client leaves it unread."""
+def _settle(response: Response, **_: Any) -> None:
+    """Read what comes with a refusal, so that the connection is free again: the client leaves it unread.
+
+    What comes with anything else is read as it arrives, so that a body that only trickles can be given up.
+    """
     if not response.ok:
         _ = response.content
+        return
+    raw = response.raw
+    raw.stream = lambda _size, decode_content=False: pieces(raw, decode=decode_content)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, RetryError, Unauthorized
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from requests import RequestException
+from requests.exceptions import SSLError
 
 from octavo.errors import StorageError
 from octavo.storage.store import ConflictError, MissingObjectError
@@ -38,6 +39,12 @@ def explained(uri: str, bucket: str, bucket_exists: Callable[[], bool]) -> Itera
         raise StorageError(f"{uri}: there are no credentials that {where} takes; {_CREDENTIALS}") from None
     except DataCorruption as fault:
         raise StorageError(f"{uri} was damaged on its way (its checksum differs); try again") from fault
+    except RetryError as fault:
+        if isinstance(fault.cause, SSLError):
+            raise StorageError(
+                f"{uri}: the certificate of {where} cannot be trusted; name the authority's file in REQUESTS_CA_BUNDLE"
+            ) from fault
+        raise StorageError(f"{uri}: {where} {_unserved(fault)}") from fault
     except (GoogleAPIError, InvalidResponse, RequestException, ConnectionError) as fault:
         raise StorageError(f"{uri}: {where} {_unserved(fault)}") from fault
     except ValueError as fault:

@@ -39,16 +39,13 @@ def part_file(path: Path) -> Iterator[BinaryIO]:
         raise StorageError(f"the file {str(path)!r} cannot be written: {fault.strerror}") from fault
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> BinaryIO:
     """A file to send.
 
     Raises:
         StorageError: when the file cannot be opened.
     """
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except OSError as fault:
         raise StorageError(f"the file {str(path)!r} cannot be read: {fault.strerror}") from fault
-    with file:
-        yield file

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import mimetypes
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -16,23 +14,20 @@ from minio.error import S3Error, ServerError
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from octavo.errors import StorageError
+from octavo.storage.checksums import SHA256, SHA256_HEADER, Sums
 from octavo.storage.partial import opened, part_file
+from octavo.storage.pieces import pieces
 from octavo.storage.s3_client import s3_client
 from octavo.storage.s3_errors import explained
 from octavo.storage.s3_settings import s3_settings
 from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 from octavo.storage.uri import Uri, as_folder
 
-PIECE_BYTES = 1 << 20
-"""How much of a download is in memory."""
-
 PART_BYTES = 64 << 20
 """Uploads up to this size are one request, whose ETag is the content's MD5; larger ones go in parts of it."""
 
 BODY_TRIES = 2
 """How often a download that breaks off half-way is begun."""
-
-_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class S3Store:
@@ -122,17 +117,28 @@ class S3Store:
             return int(answer.headers["Content-Length"])
 
     def _put(self, key: str, content: BinaryIO, size: int) -> None:
-        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        """Send the object with its SHA-256 beside it, and compare what the store says of it."""
+        sums = Sums.of(content)
         with self._explained(key):
-            self._client.put_object(
+            result = self._client.put_object(
                 self._bucket,
                 key,
                 content,
                 size,
-                content_type=kind,
+                content_type=mimetypes.guess_type(key)[0] or "application/octet-stream",
+                metadata={SHA256: sums.sha256},
                 part_size=PART_BYTES,
                 num_parallel_uploads=1,
             )
+            damage = sums.differing(result.http_headers) if size <= PART_BYTES else self._lost_parts(key, sums, size)
+        if damage:
+            raise StorageError(f"{self._uri(key)} was damaged on its way into the store ({damage}); try again")
+
+    def _lost_parts(self, key: str, sums: Sums, size: int) -> str | None:
+        """What is missing of an object that went in parts; None too where it is another one by now."""
+        stored = self._client.stat_object(self._bucket, key)
+        ours = stored.metadata.get(SHA256_HEADER) == sums.sha256
+        return f"{stored.size} bytes, wanted {size}" if ours and stored.size != size else None
 
     def _fetch(self, key: str, sink: BinaryIO, start: int = 0, stop: int | None = None) -> None:
         """Fill the sink with the object or a part of it, once more from its start when the connection breaks off."""
@@ -153,23 +159,22 @@ class S3Store:
 
     def _copy(self, key: str, sink: BinaryIO) -> None:
         """One download: the bytes as stored, none missing, of the checksum that the store tells."""
-        md5 = hashlib.md5(usedforsecurity=False)
+        sums = Sums()
         with _closing(self._client.get_object(self._bucket, key)) as answer:
             if "ETag" not in answer.headers:
                 raise ServerError("the page of a server that is no S3 API", answer.status)
-            for piece in answer.stream(PIECE_BYTES, decode_content=False):
+            for piece in pieces(answer):
                 sink.write(piece)
-                md5.update(piece)
-            wanted = _stored_md5(answer.headers)
-        if wanted not in (None, md5.hexdigest()):
-            raise StorageError(f"{self._uri(key)} arrived damaged (MD5 {md5.hexdigest()}, wanted {wanted}); try again")
+                sums.update(piece)
+            if damage := sums.differing(answer.headers):
+                raise StorageError(f"{self._uri(key)} arrived damaged ({damage}); try again")
 
     def _copy_range(self, key: str, sink: BinaryIO, start: int, stop: int) -> None:
         """One download of a part, none of its bytes missing."""
         with _closing(self._client.get_object(self._bucket, key, start, stop - start)) as answer:
             if answer.status != HTTPStatus.PARTIAL_CONTENT:
                 raise ServerError("the page of a server that is no S3 API", answer.status)
-            sink.writelines(answer.stream(PIECE_BYTES, decode_content=False))
+            sink.writelines(pieces(answer))
         if sink.tell() != stop - start:
             raise StorageError(f"{self._uri(key)} ends before byte {stop}; it has changed since it was opened")
 
@@ -188,11 +193,3 @@ def _closing(answer: Any) -> Iterator[Any]:
     finally:
         answer.close()
         answer.release_conn()
-
-
-def _stored_md5(headers: Mapping[str, str]) -> str | None:
-    """The content's MD5 where the ETag is one: not for objects sent in parts, nor under a customer's key."""
-    etag = headers.get("ETag", "").strip('"').lower()
-    by_key = headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
-    by_customer = "x-amz-server-side-encryption-customer-algorithm" in headers
-    return etag if _MD5.fullmatch(etag) and not by_key and not by_customer else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from functools import lru_cache
 from typing import Any
@@ -37,8 +38,8 @@ def s3_client(settings: S3Settings) -> Minio:
 @lru_cache(maxsize=16)
 def _client(settings: S3Settings, _process: int) -> Minio:
     url = urlsplit(settings.endpoint)
-    http = _http()
-    return Minio(
+    http = _http(settings.ca_bundle)
+    client = Minio(
         url.netloc,
         access_key=settings.access_key,
         secret_key=settings.secret_key,
@@ -48,6 +49,11 @@ def _client(settings: S3Settings, _process: int) -> Minio:
         credentials=_PodIdentity(http) if any(settings.identity) else None,
         http_client=http,
     )
+    if settings.style == "virtual":
+        client.enable_virtual_style_endpoint()
+    elif settings.style == "path":
+        client.disable_virtual_style_endpoint()
+    return client
 
 
 class _PiecewisePool(PoolManager):
@@ -60,7 +66,19 @@ class _PiecewisePool(PoolManager):
         return super().urlopen(method, url, redirect, **kwargs)
 
 
-def _http() -> PoolManager:
+class _WithoutTokens(logging.Filter):
+    """Keeps the token of a pod's identity, which is part of a URL, out of what urllib3 logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through that quotes no token."""
+        return "WebIdentityToken" not in record.getMessage()
+
+
+_WITHOUT_TOKENS = _WithoutTokens()
+
+
+def _http(ca_bundle: str | None) -> PoolManager:
+    logging.getLogger("urllib3.connectionpool").addFilter(_WITHOUT_TOKENS)
     return _PiecewisePool(
         timeout=Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS),
         retries=Retry(
@@ -73,7 +91,7 @@ def _http() -> PoolManager:
             respect_retry_after_header=False,
         ),
         maxsize=CONNECTIONS,
-        ca_certs=os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        ca_certs=ca_bundle or certifi.where(),
     )
 
 

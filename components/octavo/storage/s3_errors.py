@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from octavo.errors import StorageError
 from octavo.storage.s3_settings import S3Settings
@@ -49,6 +49,11 @@ def explained(uri: str, bucket: str, settings: S3Settings) -> Iterator[None]:
     except (MinioException, ParseError) as fault:
         raise _stranger(uri, where, variable, _status(fault)) from fault
     except HTTPError as fault:
+        if isinstance(getattr(fault, "reason", None), SSLError):
+            raise StorageError(
+                f"{uri}: the certificate of {where} cannot be trusted ({_reason(fault)}); name the authority's file in "
+                "AWS_CA_BUNDLE"
+            ) from fault
         raise StorageError(
             f"{uri}: {where} cannot be reached ({_reason(fault)}); check {variable} and the network"
         ) from fault

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from octavo.errors import StorageError
+from octavo.storage.s3_keys import Keys, keys_of_file
 
 ENDPOINTS = {
     "s3": ("S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MINIO_ENDPOINT"),
@@ -35,6 +37,9 @@ class S3Settings:
         region: None lets the client ask the store.
         access_key: None means that the pod's identity asks, or nobody.
         identity: what each of the `IDENTITY` variables says.
+        style: "path" has the bucket in the URL's path, "virtual" in its host; None leaves it to the client (virtual for
+            Amazon, path for others).
+        ca_bundle: a file of certificates to trust in place of the public ones.
     """
 
     endpoint: str
@@ -44,6 +49,8 @@ class S3Settings:
     secret_key: str | None = field(repr=False)
     session_token: str | None = field(repr=False)
     identity: tuple[str | None, ...]
+    style: str | None = None
+    ca_bundle: str | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -58,17 +65,33 @@ def s3_settings(scheme: str) -> S3Settings:
         StorageError: on an endpoint that is no URL of a host, minio:// without one, or half a pair of keys.
     """
     variable, endpoint = _endpoint(scheme)
-    access_key, secret_key = _variable("AWS_ACCESS_KEY_ID"), _variable("AWS_SECRET_ACCESS_KEY")
-    if (access_key is None) != (secret_key is None):
-        raise StorageError(
-            "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither for public objects"
-        )
+    identity = tuple(_variable(name) for name in IDENTITY)
+    keys = _keys_of_environment()
+    if keys.access is None and not any(identity):
+        keys = keys_of_file()
     region = _variable("AWS_REGION") or _variable("AWS_DEFAULT_REGION")
     if region is None and "amazonaws.com" not in endpoint:
         region = "us-east-1"  # what other stores expect; Amazon is asked where the bucket is
-    identity = tuple(_variable(name) for name in IDENTITY)
-    token = _variable("AWS_SESSION_TOKEN")
-    return S3Settings(endpoint, variable, region, access_key, secret_key, token, identity)
+    ca_bundle = _variable("AWS_CA_BUNDLE") or _variable("SSL_CERT_FILE")
+    if ca_bundle is not None and not Path(ca_bundle).is_file():
+        raise StorageError(f"there is no file of certificates {ca_bundle!r}; correct AWS_CA_BUNDLE or SSL_CERT_FILE")
+    return S3Settings(endpoint, variable, region, keys.access, keys.secret, keys.token, identity, _style(), ca_bundle)
+
+
+def _keys_of_environment() -> Keys:
+    access, secret = _variable("AWS_ACCESS_KEY_ID"), _variable("AWS_SECRET_ACCESS_KEY")
+    if (access is None) != (secret is None):
+        raise StorageError(
+            "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither for public objects"
+        )
+    return Keys(access, secret, _variable("AWS_SESSION_TOKEN"))
+
+
+def _style() -> str | None:
+    style = (_variable("S3_ADDRESSING_STYLE") or "auto").lower()
+    if style not in ("auto", "path", "virtual"):
+        raise StorageError(f"S3_ADDRESSING_STYLE is {style!r}; wanted auto, path or virtual")
+    return None if style == "auto" else style
 
 
 def _variable(name: str) -> str | None:
