@@ -27,7 +27,7 @@ def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
 
 def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any) -> Any:
     task = components.plan_shards(dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit)
-    return dressed(task, "Plan shards", LIGHT, stores=True, cached=False).output
+    return dressed(task, "Plan shards", LIGHT, stores=True, cached=False).outputs["Output"]
 
 
 def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:

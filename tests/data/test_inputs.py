@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +97,13 @@ def test_every_input_of_a_short_batch_is_filled_up() -> None:
 
 def made(settings: Preprocessing, image: Array, taken: ModelInput, tmp_path: Path) -> Array:
     (batch,) = read(open_dataset(write_arrays(tmp_path / "x.npz", x=image[None])), taken, settings=settings)
-    return batch.images[0]
+    image_made: Array = batch.images[0]
+    return image_made
 
 
 SLIM = np.array([123.68, 116.78, 103.94], np.float32)
-FORMULAS = {
+MEAN, STD = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
+FORMULAS: dict[str, Callable[[Array], Array]] = {
     "none": lambda x: x,
     "raw": lambda x: x,
     "unit": lambda x: x / 255,

@@ -57,7 +57,7 @@ class Preprocessing(BaseModel):
     std: Positive | tuple[Positive, ...] = 1.0
     layout: Literal["NHWC", "NCHW"] = "NHWC"
     function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
-    features: dict[str, str] = Field(default_factory=dict)
+    features: dict[str, str] = {}
     label: str | None = None
     label_offset: int | None = None
 
