@@ -6,7 +6,7 @@ import pytest
 
 from fuzz.targets import SEEDS, TARGETS, TOKENS
 
-INPUTS = 1500
+INPUTS = 400
 
 
 def mutated(chance: random.Random, seeds: tuple[bytes, ...], tokens: tuple[bytes, ...]) -> bytes:
