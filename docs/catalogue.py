@@ -30,8 +30,8 @@ def summarize(model_uri: str) -> None:
     components.summarize_graph(model=model.output)
 ```
 
-Or write one as a YAML file, for `kfp.components.load_component_from_file`:
-`kfp.compiler.Compiler().compile(components.calibrate, "calibrate.yaml")`.
+Each is also a YAML file in `catalog/`, for `kfp.components.load_component_from_file` or `load_component_from_url` where
+octavo is not installed. [docs/own-pipeline.md](../docs/own-pipeline.md) tells what else a pipeline needs.
 
 `../pipelines/quantize_int8/pipeline.py` chains them all. What a component does is a plain function in the folder of the
 same name under `octavo/`, and a command, `octavo NAME --help`.

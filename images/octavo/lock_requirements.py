@@ -24,8 +24,8 @@ FOLDER = HERE / "requirements"
 NOT_LIGHT = ("tensorflow-cpu", "matplotlib")
 """Direct dependencies that only steps need which run graphs or draw charts."""
 
-UNUSED = ("fonttools", "libclang", "setuptools", "wheel")
-"""What the metadata of TensorFlow and Matplotlib demand and no step imports (fonts are for PDF): 100 MB."""
+UNUSED = ("libclang", "setuptools", "wheel")
+"""What TensorFlow's metadata demand and its code does not import: 70 MB."""
 
 BUILD = ("hatchling>=1.27,<2", "setuptools>=77", "uv==0.13.9", "wheel>=0.45")
 INVENTORY = ("cyclonedx-bom==7.5.0", "pip-licenses==5.5.5")

@@ -198,9 +198,10 @@ def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_proc
     with pytest.raises(SystemExit) as end:
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=shared / "alone")])
     assert end.value.code == 0
-    target = shared / "target"
-    target.mkdir(mode=0o775)
-    target.chmod(0o775)
+    root, target = shared / "root", shared / "target"
+    for folder in (root, target):
+        folder.mkdir()
+        folder.chmod(0o775)
     pipeline = components.load_component_from_file(str(PIPELINE / "pipeline.yaml"))
     monkeypatch.setenv("DOCKER_HOST", engine.address)
     mounts = [
@@ -216,7 +217,7 @@ def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_proc
                 cap_drop=["ALL"],
                 mounts=mounts,
             ),
-            pipeline_root=str(shared / "root"),
+            pipeline_root=str(root),
         )
         pipeline(
             model_uri="/data/model",
@@ -224,6 +225,7 @@ def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_proc
             validation_uri="/data/validation.npz",
             target_uri="/target",
             preprocessing="unit",
+            shards=2,
         )
 
     assert {path.name for path in target.iterdir()} == {"int8.pb", "summary.json", "report.html"}

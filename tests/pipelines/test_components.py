@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from kfp import compiler
+from kfp.components import load_component_from_file
 
+from compile_catalog import CATALOG, compile_components
 from octavo import components
 from octavo.image import IMAGE
 
@@ -31,6 +33,37 @@ def test_a_component_compiles_with_every_argument_described(name: str, tmp_path:
     assert executor["container"]["image"] == IMAGE
     assert all(entry.get("description") for entry in described)
     assert target.read_bytes().isascii()
+
+
+def test_the_checked_in_catalogue_is_what_the_components_compile_to(tmp_path: Path) -> None:
+    compile_components(tmp_path)
+
+    written = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert {file.name: file.read_text() for file in CATALOG.iterdir()} == written, "run `make compile` and check it in"
+
+
+def test_a_component_that_is_no_more_leaves_the_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "gone.yaml").touch()
+    compile_components(tmp_path)
+
+    assert {file.stem for file in tmp_path.iterdir()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_components_file_loads_with_the_same_inputs_and_outputs(name: str) -> None:
+    loaded = load_component_from_file(str(CATALOG / f"{name}.yaml")).component_spec
+    spec = getattr(components, name).component_spec
+
+    assert set(loaded.inputs or ()) == set(spec.inputs or ())
+    assert set(loaded.outputs or ()) == set(spec.outputs or ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_component_is_imported_by_its_name(name: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"from octavo.components import {name}", names)
+
+    assert names[name].name.replace("-", "_") == name
 
 
 @pytest.mark.parametrize("name", NAMES)
