@@ -19,13 +19,14 @@ from octavo.graph.sort import execution_order
 from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
+from octavo.quantize_graph.constants import constant_nodes
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
-from octavo.quantize_graph.frames import in_frames
+from octavo.quantize_graph.frames import in_branches, in_frames
 from octavo.quantize_graph.rules import Rules
+from octavo.quantize_graph.shapes import sample_shapes
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
-from octavo.runtime.shapes import static_shapes
 
 
 @dataclass
@@ -64,10 +65,14 @@ class _Planner:
         self.position = {node.name: i for i, node in enumerate(self.order)}
         self.positive = non_negative(self.order)
         self.in_loops = in_frames(self.order)
-        self.shapes = static_shapes(graph, {n.data_inputs[0] for n in self.order if n.op in ANCHORS})
+        self.in_branches = in_branches(self.order, self.in_loops)
+        self.constant = constant_nodes(self.order)
+        shaped = {n.data_inputs[0] for n in self.order if n.op in ANCHORS}
+        shaped |= {t for n in self.order if n.op in ADDS for t in n.data_inputs}
+        self.shapes = sample_shapes(graph, shaped)
         self.rules = Rules(recipe, graph, self.order)
         self.refused: dict[str, Decision] = {}
-        self.without_sum: set[str] = set()
+        self.without_sum: dict[str, str] = {}  # anchor -> why its kernel takes in no sum
         self.given_up: dict[str, str] = {}
         self.taken: set[str] = set()  # the nodes of all chains
 
@@ -98,14 +103,23 @@ class _Planner:
         if rule is not None:
             return "excluded", rule
         data = node.data_inputs[0]
-        in_loop = node.name in self.in_loops
-        fault = "it is in the body of a loop" if in_loop else why_not(self.graph, node, self.shapes[data])
+        fault = self._place_fault(node) or why_not(self.graph, node, self.shapes[data])
         if fault is not None:
             return "no kernel", fault
         source = producer_name(data)
         if source in self.positive or self.rules.signed_inputs(node):
             return None
         return "excluded", f"its input {source!r} may be negative and the recipe says signed_inputs: false"
+
+    def _place_fault(self, node: Node) -> str | None:
+        """Why an anchor cannot be INT8 where it stands in the graph."""
+        if node.name in self.in_loops:
+            return "it is in the body of a loop"
+        if node.name in self.in_branches:
+            return "it is in a branch of a conditional, which need not run"
+        if producer_name(node.data_inputs[0]) in self.constant:
+            return "its input is constant; fold constants before quantizing"
+        return None
 
     def _attempt(self, anchors: list[Node]) -> Plan:
         plan = Plan(chains=self._claim(anchors))
@@ -162,19 +176,29 @@ class _Planner:
         """Give up sums and concats that have no encoding; True when there was one."""
         before = (len(self.without_sum), len(self.given_up))
         for name, chain in plan.chains.items():
-            if chain.total is not None and not self._sum_is_possible(chain, plan):
-                self.without_sum.add(name)
+            if chain.total is not None and (fault := self._sum_fault(chain, chain.total, plan)):
+                self.without_sum[name] = fault
         for name, node in plan.carriers.items():
             encodings = {plan.encodings[t] for t in carried_inputs(node)}
             if len(encodings) > 1:
                 self.given_up[name] = "its inputs are partly signed, partly not; an INT8 concat needs one kind"
         return before != (len(self.without_sum), len(self.given_up))
 
-    def _sum_is_possible(self, chain: Chain, plan: Plan) -> bool:
-        """The kernels add quint8 summands only, and only before a Relu (which a shifted output makes harmless)."""
+    def _sum_fault(self, chain: Chain, total: Node, plan: Plan) -> str | None:
+        """Why a kernel cannot take its sum in: it writes over the summand, which must have the output's shape.
+
+        The kernels add quint8 summands only, and only before a Relu (which a shifted output makes harmless).
+        """
         assert chain.summand is not None
+        if producer_name(chain.summand) in self.constant:
+            return "the summand is constant"
+        first, second = (self.shapes[t] for t in total.data_inputs)
+        if first is None or first != second:
+            return "the kernels add summands of the output's shape only"
         unsigned = plan.encodings[chain.summand] != SIGNED
-        return unsigned and (chain.activation is not None or plan.encodings[chain.root.name] != SIGNED)
+        if unsigned and (chain.activation is not None or plan.encodings[chain.root.name] != SIGNED):
+            return None
+        return "the kernels add unsigned summands only, and only before a Relu"
 
     def _decision(self, node: Node, plan: Plan) -> Decision:
         if node.name in plan.chains:
@@ -197,10 +221,8 @@ class _Planner:
         """The verdict on an anchor that is INT8: what its kernel takes in, and what it had to leave."""
         chain = plan.chains[node.name]
         left = [u for u in self.graph.consumers[chain.root.name] if u.op in _FUSABLE and u.name not in self.taken]
-        stopped = None
-        if left:
-            why = "; the kernels add unsigned summands only, and only before a Relu"
-            stopped = chain.stopped + (why if node.name in self.without_sum else "")
+        told = (chain.stopped, self.without_sum.get(node.name))
+        stopped = "; ".join(filter(None, told)) if left else None
         note = _MATMUL_BIAS if self.recipe.bias == "qint32" and node.op == "MatMul" else None
         rule = " + ".join(chain.ops)
         return Decision(node.name, node.op, "INT8", rule=rule, stopped=stopped, note=note)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain as chain_of
+from itertools import count
 
 import numpy as np
 
@@ -40,15 +42,16 @@ def quantized_filters(
     filters: dict[str, Filter] = {}
     nodes: list[Node] = []
     made: dict[tuple[str, int], Filter] = {}  # (Const, its channel axis or -1 for one scale) -> its filter
+    taken = set(graph.nodes)
     for name, chain in chains.items():
         const = const_behind(graph, chain.anchor.data_inputs[1])
         assert const is not None
         axis = channel_axis(chain.anchor) if name in per_channel else -1
         if (const.name, axis) not in made:
-            ending = f"_axis{axis}" if axis >= 0 else "_whole"
-            stem = const.name + ending if any(key[0] == const.name for key in made) else const.name
+            stem = _free_stem(const.name, f"_axis{axis}" if axis >= 0 else "_whole", taken)
             made[const.name, axis] = Filter(f"{stem}_dequantize", f"{stem}_rounding_error")
             nodes += _quantized(stem, const_value(const), axis, calibration)
+            taken.update(node.name for node in nodes[-len(_ENDINGS) :])
         filters[name] = made[const.name, axis]
     return filters, nodes
 
@@ -58,6 +61,16 @@ def channel_axis(anchor: Node) -> int:
     if anchor.op == "MatMul":
         return 0 if anchor.attrs["transpose_b"].b else 1
     return 2 if anchor.op == "DepthwiseConv2dNative" else 3
+
+
+_ENDINGS = ("_qint8_const", "_min", "_max", "_rounding_error", "_dequantize")
+"""What the names of a Const's five nodes end in."""
+
+
+def _free_stem(name: str, ending: str, taken: Collection[str]) -> str:
+    """What the names of a Const's nodes begin with: its name, with an ending where some of those names are taken."""
+    stems = chain_of((name, name + ending), (f"{name}{ending}_{number}" for number in count(1)))
+    return next(stem for stem in stems if not any(stem + end in taken for end in _ENDINGS))
 
 
 def _quantized(stem: str, weights: np.ndarray, axis: int, calibration: Calibration) -> list[Node]:
