@@ -26,7 +26,10 @@ from octavo.tasks import CREDENTIAL_VARIABLES
 from octavo.transform_graph.catalog import TRANSFORMS
 from quickstart import PIPELINE
 
-PAGES = [ROOT / "README.md", ROOT / "components" / "README.md", ROOT / "docs" / "graph-tools.md"]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "components/README.md", "docs/graph-tools.md")),
+    *(ROOT / "docs" / name for name in ("images.md", "own-pipeline.md")),
+]
 README = PAGES[0].read_text()
 
 
