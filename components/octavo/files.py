@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with "~" and "~user" as the folders they stand for; a user that is not known stays as written."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser fails for such a user
+
+
 def write_atomically(path: str | Path, content: bytes | str | Iterable[bytes]) -> None:
     """Write a file under a temporary name beside its own, then rename it. Makes the folder when it is missing.
 

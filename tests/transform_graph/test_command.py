@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from examples import example
 from octavo.cli import cli
-from octavo.errors import SpecError
+from octavo.errors import GraphError, SpecError
 from octavo.graph import load_graph, save_graph
 
 TEXT = """
@@ -106,6 +106,23 @@ def test_wrong_flags_end_in_status_2(args: list[str], message: str) -> None:
     result = CliRunner().invoke(cli, ["transform_graph", *args])
     assert result.exit_code == 2
     assert message in result.output
+
+
+@pytest.mark.parametrize("place", ["", "/proc/none/out.pb", "in.pb/out.pb"])
+def test_a_file_that_cannot_be_written_is_told(path: Path, place: str) -> None:
+    out = str(path.parent / place) if place else str(path.parent)
+    with pytest.raises(GraphError, match="cannot be written"):
+        run("transform_graph", f"--in_graph={path}", f"--out_graph={out}", "--transforms=remove_device")
+
+
+def test_a_home_folder_is_found_and_an_unknown_one_is_a_name_as_any(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    run("transform_graph", "--in_graph=~/in.pb", "--out_graph=~/out.pb", "--transforms=remove_nodes(op=Identity)")
+    assert names(path.with_name("out.pb")) == ["x", "y"]
+    with pytest.raises(GraphError, match=r"'~nobody-here/in.pb' cannot be read: No such file"):
+        run("transform_graph", "--in_graph=~nobody-here/in.pb", f"--out_graph={path}", "--transforms=remove_device")
 
 
 def test_a_blank_list_is_refused(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.files import write_atomically
+from octavo.files import expanded, write_atomically
 from octavo.graph.file_kinds import SAVED_MODEL, is_saved_model, why_no_graph
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
@@ -77,7 +77,7 @@ def read_graph_def(path: str | Path) -> Any:
     import_tensorflow()
     from tensorflow.core.framework import graph_pb2
 
-    file = Path(path).expanduser()
+    file = expanded(path)
     content = _content(file)
     graph_def = graph_pb2.GraphDef()
     try:
@@ -116,17 +116,25 @@ def save_graph(graph: Graph, path: str | Path, *, as_text: bool = False) -> None
     """Write a GraphDef file, whole or not at all; equal graphs give equal bytes.
 
     Raises:
-        GraphError: when the graph is too large for one protobuf message (2 GiB).
+        GraphError: when the graph is too large for one protobuf message (2 GiB), or the file cannot be written.
     """
     from google.protobuf import text_format
 
+    file = expanded(path)
     if as_text:
         message = to_def(graph)
         if message.ByteSize() > MAX_GRAPH_BYTES:
             raise GraphError(_too_large())
-        write_atomically(Path(path).expanduser(), text_format.MessageToString(message).encode())
+        _write(file, text_format.MessageToString(message).encode())
     else:
-        write_atomically(Path(path).expanduser(), _serialized(graph))
+        _write(file, _serialized(graph))
+
+
+def _write(file: Path, content: bytes | Iterator[bytes]) -> None:
+    try:
+        write_atomically(file, content)
+    except OSError as fault:
+        raise GraphError(f"the graph file {str(file)!r} cannot be written: {fault.strerror}") from fault
 
 
 def _serialized(graph: Graph) -> Iterator[bytes]:

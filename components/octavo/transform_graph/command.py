@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from octavo.errors import SpecError
+from octavo.files import expanded
 from octavo.options import COMMA_LIST, Bool
 
 
@@ -92,8 +93,8 @@ def command(
     elif transforms.startswith("@"):
         transforms = _read(Path(transforms[1:]))
     transform_file(
-        in_graph.expanduser(),
-        out_graph.expanduser(),
+        in_graph,
+        out_graph,
         transforms,
         inputs=inputs,
         outputs=outputs,
@@ -103,6 +104,6 @@ def command(
 
 def _read(path: Path) -> str:
     try:
-        return path.expanduser().read_text()
+        return expanded(path).read_text()
     except (OSError, UnicodeDecodeError) as fault:
         raise SpecError(f"the transforms file {str(path)!r} cannot be read: {fault}") from fault

@@ -25,7 +25,7 @@ What TensorFlow gets wrong stays float, and is logged with the reason: Quantized
 along the first dimensions only, without an error for others; QuantizeV2 takes rank 5 at most; the quantized convs and
 pools know neither dilations nor explicit paddings nor channels first. TensorFlow 2 has no QuantizedConv2DTranspose.
 Most of these ops are plain kernels, slower than the float ones: for speed, use quantize_graph with
---intel_cpu_eightbitize=True.
+--intel_cpu_eightbitize=True. Eight bits are few for biases: ignore_op=BiasAdd leaves them float, which MobileNets need.
 """
 
 from __future__ import annotations
