@@ -44,6 +44,7 @@ def test_no_input_breaks_the_parser(name: str) -> None:
         pytest.param(b"\0" * 100, id="zeros"),
         pytest.param(b"\xff" * 100, id="no_text"),
         pytest.param(b"(" * 10_000, id="nested"),
+        pytest.param(b";b\xebc__print__;__requant_min_max:[0][1]\n", id="name_that_is_no_utf_8"),
         pytest.param(b"node{attr{key:'a' value{" + b"list{func{attr{key:'b' value{" * 500, id="deep_text"),
     ],
 )

@@ -62,14 +62,16 @@ class LogReader:
         self._columns: tuple[list[Array], ...] = ([], [], [], [])  # node, batch, low, high, a block each
 
     def read(self, block: bytes) -> None:
-        """Read some whole lines."""
+        """Read some whole lines; bytes that are no UTF-8 become U+FFFD."""
+        if not block.isascii():
+            block = block.decode(errors="replace").encode()
         parts = _ALONE.split(block)
         lows = np.array(list(map(float, parts[3::5])), np.float64)
         highs = np.array(list(map(float, parts[4::5])), np.float64)
         batches = [-1 if batch is None else int(batch) for batch in parts[1::5]]
         self._add(parts[2::5], np.array(batches, np.int64), lows, highs)
         for line in b"".join(parts[::5]).split(b"\n")[:-1]:
-            self._read_line(line.decode(errors="replace"))
+            self._read_line(line.decode())
 
     def ranges(self) -> Iterator[tuple[str, tuple[Array, Array, Array]]]:
         """Each node's ranges in their order: lows, highs and batches, as `Ranges` holds them."""
