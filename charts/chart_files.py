@@ -1,7 +1,7 @@
 """Write what the chart takes from the project: `make chart`.
 
 charts/octavo/files: the compiled pipeline in two parts, the table of its steps and the names of its credentials;
-Chart.yaml's versions; and the chart's README.md from the comments in values.yaml. A test fails when they are not current.
+Chart.yaml's versions; and the chart's README.md from the comments in values.yaml. A test fails when one is not current.
 """
 
 from __future__ import annotations

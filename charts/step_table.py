@@ -62,7 +62,7 @@ def _step(task: _Task, pipeline: Document, names: Document, stores: Document) ->
         "executor": component["executorLabel"],
         "component": container["args"][-1],
         "parameters": {key: _parameter(task, value, names) for key, value in inputs.get("parameters", {}).items()},
-        "artifacts": {key: _artifact(task, pipeline, value, names) for key, value in inputs.get("artifacts", {}).items()},
+        "artifacts": {key: _artifact(task, pipeline, each, names) for key, each in inputs.get("artifacts", {}).items()},
         "outputs": sorted(outputs.get("artifacts", {})),
         "results": sorted(outputs.get("parameters", {})),
         "stores": component["executorLabel"] in stores,

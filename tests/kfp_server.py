@@ -1,8 +1,7 @@
 """A server that speaks the API of Kubeflow Pipelines, v2beta1, and keeps its state.
 
-Paths, fields and types are those of kfp-server-api's own models: a request that one of them does not know is refused, and
-every answer is made of one. Two behaviours of the real server matter most here: names are unique, and an upload of a
-pipeline makes a first version.
+Paths, fields and types are those of kfp-server-api's own models: what one of them does not know is refused, and every
+answer is made of one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -28,10 +27,10 @@ import yaml
 PAGE = 3
 """Entries a page, however many are asked for: clients must follow the pages."""
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A request that the server refuses."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -47,11 +46,13 @@ class State:
         token: the bearer token it demands; None for none.
         multi_user: whether lists and experiments need a namespace.
         failing: how many requests to answer with 503 before working again.
+        failing_uploads: the same for uploads of versions alone.
     """
 
     token: str | None = None
     multi_user: bool = False
     failing: int = 0
+    failing_uploads: int = 0
     pipelines: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class State:
     recurring_runs: dict[str, Any] = field(default_factory=dict)
     runs: dict[str, Any] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    on_run: Callable[[Any], None] = lambda run: None
+    on_run: Callable[[Any], object] = bool
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -75,12 +76,12 @@ def read_model(kind: str, document: Any) -> Any:
     """A model made of JSON.
 
     Raises:
-        Refusal: when it has a field that the model does not know, as the server's gateway answers.
+        RefusalError: when it has a field that the model does not know, as the server's gateway answers.
     """
     model = getattr(api, kind)
     unknown = set(document) - set(model.attribute_map.values())
     if unknown:
-        raise Refusal(400, f"proto: (line 1:2): unknown field {sorted(unknown)[0]!r}")
+        raise RefusalError(400, f"proto: (line 1:2): unknown field {min(unknown)!r}")
     response = type("Response", (), {"data": json.dumps(document)})()
     return api.ApiClient().deserialize(response, kind)
 
@@ -89,7 +90,7 @@ def filtered(entries: list[Any], query: dict[str, str]) -> list[Any]:
     """The entries that a filter keeps: EQUALS on text fields."""
     for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
         if predicate["operation"] not in ("EQUALS", 1):
-            raise Refusal(500, f"this test server knows no {predicate}")
+            raise RefusalError(500, f"this test server knows no {predicate}")
         entries = [entry for entry in entries if getattr(entry, predicate["key"]) == predicate["stringValue"]]
     return entries
 
@@ -108,7 +109,7 @@ class Service:
     def __init__(self, state: State) -> None:
         self.state = state
         root = "/apis/v2beta1"
-        one = r"(?P<id>[\w-]+)"
+        one = r"(?P<key>[\w-]+)"
         self.routes: list[tuple[str, str, Callable[..., Any]]] = [
             ("GET", f"{root}/healthz", self.health),
             ("GET", f"{root}/pipelines", self.list_pipelines),
@@ -132,14 +133,14 @@ class Service:
         self.state.requests.append(f"{method} {url.path}")
         if self.state.failing:
             self.state.failing -= 1
-            raise Refusal(503, "no healthy upstream")
+            raise RefusalError(503, "no healthy upstream")
         if self.state.token is not None and headers.get("authorization") != f"Bearer {self.state.token}":
-            raise Refusal(401, "Request header error: there is no valid token")
+            raise RefusalError(401, "Request header error: there is no valid token")
         for wanted, path, verb in self.routes:
             found = re.fullmatch(path, url.path)
             if wanted == method and found:
                 return verb(query=query, headers=headers, body=body, **found.groupdict())
-        raise Refusal(404, f"Not Found: {method} {url.path}")
+        raise RefusalError(404, f"Not Found: {method} {url.path}")
 
     def health(self, **_: Any) -> Any:
         return api.V2beta1GetHealthzResponse(multi_user=self.state.multi_user)
@@ -152,21 +153,24 @@ class Service:
         given = read_model("V2beta1Pipeline", json.loads(body))
         name = given.display_name or given.name
         if any(pipeline.display_name == name for pipeline in self.state.pipelines.values()):
-            raise Refusal(409, f"Already exist error: The name {name} already exists. Please specify a new name")
+            raise RefusalError(409, f"Already exist error: The name {name} already exists. Please specify a new name")
         given.pipeline_id, given.created_at = self.state.new_id("pipeline"), NOW
         self.state.pipelines[given.pipeline_id] = given
         return given
 
-    def list_versions(self, id: str, query: dict[str, str], **_: Any) -> Any:
-        entries = [version for version in self.state.versions.values() if version.pipeline_id == id]
+    def list_versions(self, key: str, query: dict[str, str], **_: Any) -> Any:
+        entries = [version for version in self.state.versions.values() if version.pipeline_id == key]
         return page(filtered(entries, query), query, "V2beta1ListPipelineVersionsResponse", "pipeline_versions")
 
     def upload_version(self, query: dict[str, str], headers: Any, body: bytes, **_: Any) -> Any:
         pipeline_id, name = query["pipelineid"], query["name"]
+        if self.state.failing_uploads:
+            self.state.failing_uploads -= 1
+            raise RefusalError(503, "upstream connect error")
         if pipeline_id not in self.state.pipelines:
-            raise Refusal(404, f"ResourceNotFoundError: Pipeline {pipeline_id} not found")
+            raise RefusalError(404, f"ResourceNotFoundError: Pipeline {pipeline_id} not found")
         if any((v.pipeline_id, v.display_name) == (pipeline_id, name) for v in self.state.versions.values()):
-            raise Refusal(409, f"Already exist error: the version {name} exists")
+            raise RefusalError(409, f"Already exist error: the version {name} exists")
         text = _uploaded_file(headers, body)
         pipeline_spec, platform_spec = yaml.safe_load_all(text)
         version = api.V2beta1PipelineVersion(
@@ -188,7 +192,7 @@ class Service:
     def create_experiment(self, body: bytes, **_: Any) -> Any:
         given = read_model("V2beta1Experiment", json.loads(body))
         if self.state.multi_user and not given.namespace:
-            raise Refusal(400, "Invalid input error: Experiment namespace is empty in multi-user mode")
+            raise RefusalError(400, "Invalid input error: Experiment namespace is empty in multi-user mode")
         given.experiment_id, given.created_at = self.state.new_id("experiment"), NOW
         self.state.experiments[given.experiment_id] = given
         return given
@@ -201,7 +205,7 @@ class Service:
         given = read_model("V2beta1RecurringRun", json.loads(body))
         self._check_reference(given)
         if len(given.trigger.cron_schedule.cron.split()) != 6:
-            raise Refusal(400, "Invalid input error: Schedule cron is not a supported format")
+            raise RefusalError(400, "Invalid input error: Schedule cron is not a supported format")
         given.recurring_run_id, given.created_at = self.state.new_id("recurring"), NOW
         given.namespace = self.state.experiments[given.experiment_id].namespace
         given.status = "ENABLED" if given.mode == "ENABLE" else "DISABLED"
@@ -209,13 +213,13 @@ class Service:
         self.state.recurring_runs[given.recurring_run_id] = given
         return given
 
-    def delete_recurring_run(self, id: str, **_: Any) -> Any:
-        if self.state.recurring_runs.pop(id, None) is None:
-            raise Refusal(404, f"ResourceNotFoundError: Job {id} not found")
+    def delete_recurring_run(self, key: str, **_: Any) -> Any:
+        if self.state.recurring_runs.pop(key, None) is None:
+            raise RefusalError(404, f"ResourceNotFoundError: Job {key} not found")
         return {}
 
-    def switch(self, mode: str, id: str, **_: Any) -> Any:
-        run = self.state.recurring_runs[id]
+    def switch(self, mode: str, key: str, **_: Any) -> Any:
+        run = self.state.recurring_runs[key]
         run.mode, run.status = mode, f"{mode}D"
         return {}
 
@@ -226,29 +230,29 @@ class Service:
         self.state.runs[given.run_id] = given
         return given
 
-    def get_run(self, id: str, **_: Any) -> Any:
-        if id not in self.state.runs:
-            raise Refusal(404, f"ResourceNotFoundError: Run {id} not found")
-        self.state.on_run(self.state.runs[id])
-        return self.state.runs[id]
+    def get_run(self, key: str, **_: Any) -> Any:
+        if key not in self.state.runs:
+            raise RefusalError(404, f"ResourceNotFoundError: Run {key} not found")
+        self.state.on_run(self.state.runs[key])
+        return self.state.runs[key]
 
     def _check_reference(self, given: Any) -> None:
         """The version must be there, belong to the pipeline, and take the parameters."""
         reference = given.pipeline_version_reference
         if given.experiment_id not in self.state.experiments:
-            raise Refusal(404, f"ResourceNotFoundError: Experiment {given.experiment_id} not found")
+            raise RefusalError(404, f"ResourceNotFoundError: Experiment {given.experiment_id} not found")
         version = self.state.versions.get(reference.pipeline_version_id)
         if version is None or version.pipeline_id != reference.pipeline_id:
-            raise Refusal(404, "ResourceNotFoundError: PipelineVersion not found")
+            raise RefusalError(404, "ResourceNotFoundError: PipelineVersion not found")
         wanted = version.pipeline_spec["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
         unknown = set(given.runtime_config.parameters or {}) - set(wanted)
         if unknown:
-            raise Refusal(400, f"Invalid input error: Unrecognized input parameter: {sorted(unknown)[0]}")
+            raise RefusalError(400, f"Invalid input error: Unrecognized input parameter: {min(unknown)}")
 
     def _of_namespace(self, entries: dict[str, Any], query: dict[str, str]) -> list[Any]:
         namespace = query.get("namespace", "")
         if self.state.multi_user and not namespace:
-            raise Refusal(400, "Invalid input error: A namespace is required in multi-user mode")
+            raise RefusalError(400, "Invalid input error: A namespace is required in multi-user mode")
         return [entry for entry in entries.values() if not self.state.multi_user or entry.namespace == namespace]
 
 
@@ -256,8 +260,10 @@ def _uploaded_file(headers: Any, body: bytes) -> str:
     """The file in a multipart form."""
     head = f"content-type: {headers['content-type']}\r\n\r\n".encode()
     form = email.message_from_bytes(head + body, policy=email.policy.HTTP)
-    (part,) = [part for part in form.iter_parts() if part.get_param("name", header="content-disposition") == "uploadfile"]
-    return str(part.get_payload(decode=True).decode())
+    (part,) = [
+        part for part in form.iter_parts() if part.get_param("name", header="content-disposition") == "uploadfile"
+    ]
+    return bytes(part.get_content()).decode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -271,7 +277,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             made = self.service.answer(self.command, self.path, self.headers, body)
             status, document = 200, api.ApiClient().sanitize_for_serialization(made)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             status, document = refusal.status, {"error": str(refusal), "code": refusal.status, "message": str(refusal)}
         content = json.dumps(document).encode()
         self.send_response(status)
@@ -280,7 +286,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = _handle
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

@@ -53,7 +53,12 @@ def endpoint_options(*, wait_seconds: float) -> Callable[[Callable[..., Any]], C
         click.option("--token-file", type=click.Path(path_type=Path), help="File with a bearer token."),
         click.option("--cookies", envvar="OCTAVO_KFP_COOKIES", help="Cookie header, e.g. authservice_session=..."),
         click.option(
-            "--wait", "wait_seconds", type=float, default=wait_seconds, show_default=True, help="Seconds to wait for it."
+            "--wait",
+            "wait_seconds",
+            type=float,
+            default=wait_seconds,
+            show_default=True,
+            help="Seconds to wait.",
         ),
     )
 
@@ -175,8 +180,8 @@ def _refusal(host: str, fault: Exception) -> str:
     status, reason = getattr(fault, "status", 0), _reason(fault)
     if status in (401, 403):
         return (
-            f"the API of Kubeflow Pipelines at {host} refuses ({status}): {reason}; give a token of an account that may "
-            "use the namespace (--token-file, --namespace), or a browser's session (--cookies)"
+            f"the API of Kubeflow Pipelines at {host} refuses ({status}): {reason}; give a token of an account that "
+            "may use the namespace (--token-file, --namespace), or a browser's session (--cookies)"
         )
     if status == 404:
         return f"there is no API of Kubeflow Pipelines at {host} ({status}): {reason}; wanted its address as --host"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from helm_chart import CI_VALUES, Document, Helm, find_helm, with_values

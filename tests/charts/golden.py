@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helm_chart import CI_VALUES, GOLDEN, Helm, find_helm, golden_text, with_values  # noqa: E402  # of the folder above
+from helm_chart import CI_VALUES, GOLDEN, Helm, find_helm, golden_text, with_values  # of the folder above
 
 
 def main() -> None:

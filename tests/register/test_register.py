@@ -71,9 +71,7 @@ def test_a_first_installation_uploads_the_version_and_makes_experiment_and_sched
     assert (nightly.mode, weekly.mode) == ("ENABLE", "DISABLE")
 
 
-def test_a_second_installation_without_change_writes_nothing(
-    register: Callable[..., list[str]], state: State
-) -> None:
+def test_a_second_installation_without_change_writes_nothing(register: Callable[..., list[str]], state: State) -> None:
     schedules = [schedule(f"s{number}") for number in range(7)]  # more than a page
     register(schedules=schedules)
     state.requests.clear()
@@ -182,15 +180,9 @@ def test_a_server_that_comes_up_late_is_waited_for(register: Callable[..., list[
     assert register("--wait=20")[0] == "created the pipeline quantize-int8"
 
 
-def test_a_server_that_goes_away_in_between_is_asked_again(
-    register: Callable[..., list[str]], state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = iter([False, False, False, True])  # health twice, the list of pipelines, then one refusal
+def test_a_server_that_goes_away_in_between_is_asked_again(register: Callable[..., list[str]], state: State) -> None:
+    state.failing_uploads = 2
 
-    def failing(self: State) -> int:
-        return int(next(answers, False))
-
-    monkeypatch.setattr(State, "failing", property(failing, lambda self, value: None), raising=False)
     assert "uploaded the version 0.1.0-aaaa" in register()
     assert len(state.pipelines) == len(state.versions) == 1
 
@@ -256,13 +248,9 @@ def test_a_version_that_is_not_to_be_uploaded_must_be_there(
     assert run(*words, f"--registration={write(upload=False, schedules=[schedule()])}")[0] == 0
 
 
-def test_a_parameter_that_the_pipeline_has_not_is_refused_by_the_server(
-    host: str, run: Run, write: Write
-) -> None:
+def test_a_parameter_that_the_pipeline_has_not_is_refused_by_the_server(host: str, run: Run, write: Write) -> None:
     path = write(schedules=[schedule(parameters={"model": "x"})])
-    status, _, err = run(
-        "register", f"--registration={path}", f"--pipeline-file={COMPILED}", f"--host={host}"
-    )
+    status, _, err = run("register", f"--registration={path}", f"--pipeline-file={COMPILED}", f"--host={host}")
 
     assert status == 2
     assert "Unrecognized input parameter: model" in err

@@ -48,6 +48,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* The image without TensorFlow, which is enough for the register job. */}}
+{{- define "octavo.registerImage" -}}
+{{- if .Values.kfp.register.image -}}
+{{- .Values.kfp.register.image -}}
+{{- else if .Values.image.digest -}}
+{{- include "octavo.image" . -}}
+{{- else -}}
+{{- printf "%s-light" (include "octavo.image" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "octavo.pullSecrets" -}}
 {{- range .Values.image.pullSecrets }}
 - name: {{ . }}

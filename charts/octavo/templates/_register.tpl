@@ -22,7 +22,7 @@ spec:
       {{- end }}
       containers:
         - name: register
-          image: {{ default (include "octavo.image" .) .Values.kfp.register.image }}
+          image: {{ include "octavo.registerImage" . }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           command: [octavo, register]
           args:

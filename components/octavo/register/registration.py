@@ -86,7 +86,9 @@ class Registration(BaseModel):
         except ValidationError as fault:
             first = fault.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the whole"
-            raise SpecError(f"the registration is not valid: {place}: {first['msg']}, got {first['input']!r}") from fault
+            raise SpecError(
+                f"the registration is not valid: {place}: {first['msg']}, got {first['input']!r}"
+            ) from fault
         names = [schedule.name for schedule in found.schedules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")
@@ -98,5 +100,7 @@ class Registration(BaseModel):
 
     def checksum_in(self, description: str | None) -> str | None:
         """The checksum in a description; None when the schedule is not this owner's."""
-        found = re.fullmatch(rf"kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})", description or "")
+        found = re.fullmatch(
+            rf"kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})", description or ""
+        )
         return found[1] if found else None

@@ -31,6 +31,7 @@ class ComponentGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of one component."""
+        del ctx
         from octavo import components
 
         name = cmd_name.replace("-", "_")
@@ -77,8 +78,9 @@ def _input(name: str, each: Any) -> click.Option:
         return click.Option([flag, name], type=kind, required=True, help="A folder of files." if folder else "A path.")
     if each.type.startswith(DOCUMENTS):
         return click.Option([flag, name], required=True, callback=_json, help="JSON.")
-    kind = NUMBERS.get(each.type, str)
-    return click.Option([flag, name], type=kind, required=not each.optional, default=each.default)
+    return click.Option(
+        [flag, name], type=NUMBERS.get(each.type, str), required=not each.optional, default=each.default
+    )
 
 
 def _output(name: str) -> click.Option:

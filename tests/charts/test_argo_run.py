@@ -1,0 +1,129 @@
+"""The rendered Argo workflow, run step by step without a cluster: the same bytes as the pipeline's own run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from argo import AsProcess, InEngine, Pod, Runner, Workflow, WorkflowFailedError
+from helm_chart import Document, Helm, with_settings
+from octavo.cli import main
+from octavo.storage import list_objects, read_bytes, upload
+from quickstart import QUICKSTART
+from servers import StorageServer
+
+pytestmark = [pytest.mark.servers, pytest.mark.pipeline]
+
+SECRET = "octavo-object-store"
+SHARDS = 3
+
+
+@pytest.fixture(scope="module")
+def store(s3_server: StorageServer) -> Iterator[StorageServer]:
+    """A bucket with the quick start's model and data."""
+    server = s3_server.with_fresh_bucket()
+    with pytest.MonkeyPatch.context() as patch:
+        server.use(patch)
+        for path in (*QUICKSTART.model.iterdir(), QUICKSTART.calibration, QUICKSTART.validation):
+            upload(path, server.uri(str(path.relative_to(QUICKSTART.model.parent))))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def manifests(helm: Helm, store: StorageServer) -> list[Document]:
+    settings = {"mode": "argo", "objectStore.bucket": store.bucket, "objectStore.endpoint": store.endpoint}
+    return helm.render(*with_settings(settings))
+
+
+@pytest.fixture(scope="module")
+def runner(request: pytest.FixtureRequest) -> Runner:
+    """The container engine, or processes where there is none."""
+    try:
+        return InEngine(request.getfixturevalue("engine"))
+    except pytest.skip.Exception as none:
+        print(f"the steps run as processes: {none.msg}")
+        return AsProcess()
+
+
+def workflow(manifests: list[Document], store: StorageServer, folder: Path, runner: Runner) -> Workflow:
+    parameters = {
+        "model_uri": store.uri("model"),
+        "calibration_uri": store.uri("calibration.npz"),
+        "validation_uri": store.uri("validation.npz"),
+        "target_uri": store.uri("target"),
+        "preprocessing": "unit",
+        "shards": str(SHARDS),
+    }
+    keys = {name: value for name, value in store.environment.items() if name.startswith("AWS_")}
+    return Workflow(manifests, parameters, {SECRET: keys}, folder, runner)
+
+
+@pytest.fixture(scope="module")
+def run(
+    manifests: list[Document], store: StorageServer, tmp_path_factory: pytest.TempPathFactory, runner: Runner
+) -> Workflow:
+    made = workflow(manifests, store, tmp_path_factory.mktemp("workflow"), runner)
+    start = time.monotonic()
+    made.run()
+    print(f"{len(made.ran)} pods with {type(runner).__name__} in {time.monotonic() - start:.0f} s")
+    return made
+
+
+@pytest.mark.usefixtures("run")
+def test_the_workflow_publishes_the_bytes_that_the_pipeline_publishes(store: StorageServer, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=tmp_path / "published")])
+
+    assert end.value.code == 0
+    assert {each.name for each in list_objects(store.uri("target"))} == {"int8.pb", "report.html", "summary.json"}
+    assert read_bytes(store.uri("target/int8.pb")) == (tmp_path / "published" / "int8.pb").read_bytes()
+
+
+def test_every_step_ran_once_and_calibrate_once_a_shard(run: Workflow) -> None:
+    steps = {name for name in run.templates if name != run.spec["entrypoint"]}
+    shards = [f"calibrate-{number}" for number in range(SHARDS)]
+
+    assert sorted(run.ran) == sorted([*(steps - {"calibrate"}), *shards])
+
+
+@pytest.mark.usefixtures("run")
+def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
+    logs = {each.name for each in list_objects(store.uri("octavo/octavo-x7k2p-0b1c/calibrate/log"))}
+
+    assert logs == {str(number) for number in range(SHARDS)}
+
+
+@pytest.mark.usefixtures("run")
+def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer) -> None:
+    metrics = json.loads(read_bytes(store.uri("octavo/octavo-x7k2p-0b1c/report/metrics")))
+
+    assert {name for name in metrics if "top-1" in name or "top1" in name}
+
+
+def test_a_pod_that_fails_once_is_tried_again_and_one_that_always_fails_ends_the_workflow(
+    manifests: list[Document], store: StorageServer, tmp_path: Path
+) -> None:
+    process = AsProcess()
+
+    def failing(pod: Pod) -> object:
+        times = sum(name == pod.name for name in made.ran)
+        if pod.name == "plan-shards" or times == 1:
+            pod.container["args"] = ["--no-such-flag"]
+        return process(pod)
+
+    made = workflow(manifests, store, tmp_path, failing)  # type: ignore[arg-type]  # a function is a Runner
+    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 2"):
+        made.run()
+    assert made.ran.count("plan-shards") == 3
+    assert made.ran.count("fetch-model") == 2
+
+
+def test_a_run_without_its_parameters_is_refused(
+    manifests: list[Document], store: StorageServer, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkflowFailedError, match=r"missing.*model_uri"):
+        Workflow(manifests, {}, {SECRET: store.environment}, tmp_path, AsProcess())

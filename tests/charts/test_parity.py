@@ -1,0 +1,322 @@
+"""The chart's flavours run what the compiled pipeline runs: the same steps, image, arguments and resources."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import compiler
+from kfp.compiler.compiler_utils import KubernetesManifestOptions
+from kfp.components import load_component_from_text
+from kfp.kubernetes import kubernetes_executor_config_pb2
+
+from helm_chart import CI_VALUES, Document, Helm, the, with_settings
+from octavo import components
+from octavo.register.registration import Registration
+from quickstart import PIPELINE
+
+Step = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def compiled() -> tuple[Document, Document]:
+    pipeline, platform = yaml.safe_load_all((PIPELINE / "pipeline.yaml").read_text())
+    return pipeline, platform
+
+
+@pytest.fixture(scope="module")
+def workflow(helm: Helm) -> Document:
+    return the(helm.render(*with_settings({"mode": "argo", "objectStore.bucket": "b"})), "WorkflowTemplate", "octavo")
+
+
+def steps_of_pipeline(pipeline: Document, platform: Document) -> dict[str, Step]:
+    """Display name -> what a task runs, and with what; read from the intermediate form without the chart's table."""
+    root, components_ = pipeline["root"]["dag"]["tasks"], pipeline["components"]
+    loop_name, loop = next((key, task) for key, task in root.items() if "parameterIterator" in task)
+    loop_dag = components_[loop["componentRef"]["name"]]["dag"]
+    inner = loop_dag["tasks"]
+    display = {key: task["taskInfo"]["name"] for key, task in {**root, **inner}.items()}
+    stores = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    def value(given: Document, looped: bool) -> str:
+        if "runtimeValue" in given:
+            return str(given["runtimeValue"]["constant"])
+        source = given.get("componentInputParameter") or given["componentInputArtifact"]
+        if looped and source.endswith("-loop-item"):
+            return "item of Plan shards"
+        if looped and source in loop["inputs"]["parameters"]:
+            source = loop["inputs"]["parameters"][source]["componentInputParameter"]
+        return f"parameter {source}"
+
+    def artifact(given: Document) -> str:
+        if "componentInputArtifact" in given:
+            given = loop["inputs"]["artifacts"][given["componentInputArtifact"]]
+        source = given["taskOutputArtifact"]
+        if source["producerTask"] == loop_name:
+            (only,) = loop_dag["outputs"]["artifacts"][source["outputArtifactKey"]]["artifactSelectors"]
+            return f"every {only['outputArtifactKey']} of {display[only['producerSubtask']]}"
+        return f"{source['outputArtifactKey']} of {display[source['producerTask']]}"
+
+    made = {}
+    for key, task in {**root, **inner}.items():
+        if key == loop_name:
+            continue
+        component = components_[task["componentRef"]["name"]]
+        container = pipeline["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
+        given = task.get("inputs", {})
+        amounts = container["resources"]
+        made[display[key]] = {
+            "image": container["image"],
+            "component": container["args"][-1],
+            "parameters": {name: value(each, key in inner) for name, each in given.get("parameters", {}).items()},
+            "artifacts": {name: artifact(each) for name, each in given.get("artifacts", {}).items()},
+            "outputs": set(component.get("outputDefinitions", {}).get("artifacts", {})),
+            "resources": [
+                amounts[f"resource{what}{kind}"] for what in ("Cpu", "Memory") for kind in ("Request", "Limit")
+            ],
+            "retries": task["retryPolicy"]["maxRetryCount"],
+            "secret": component["executorLabel"] in stores,
+        }
+    return made
+
+
+def steps_of_workflow(template: Document) -> dict[str, Step]:
+    """The same of an Argo WorkflowTemplate, as Argo would read it."""
+    by_name = {each["name"]: each for each in template["spec"]["templates"]}
+    assert len(by_name) == len(template["spec"]["templates"]), "two templates have one name"
+    tasks = by_name[template["spec"]["entrypoint"]]["dag"]["tasks"]
+    title = {
+        task["name"]: by_name[task["template"]]["metadata"]["annotations"]["workflows.argoproj.io/title"]
+        for task in tasks
+    }
+    return {title[task["name"]]: _step(task, by_name[task["template"]], by_name, title) for task in tasks}
+
+
+def _step(task: Document, template: Document, by_name: dict[str, Document], title: dict[str, str]) -> Step:
+    container, given = template["container"], task.get("arguments", {})
+    passed = {each["name"]: each["value"] for each in given.get("parameters", [])}
+    flags = dict(arg.removeprefix("--").split("=", 1) for arg in container["args"])
+    parameters, artifacts, outputs = {}, {}, set()
+    for flag, text in flags.items():
+        name = flag.replace("-", "_")
+        if text.startswith("/octavo/in/"):
+            artifacts[name] = _source(name, text, task, template, by_name, title)
+        elif text.startswith("/octavo/out/") and name != "output":
+            outputs.add(next(o["name"] for o in template["outputs"]["artifacts"] if o["path"] == text))
+        elif name != "output":
+            assert text == f"{{{{inputs.parameters.{name}}}}}"
+            parameters[name] = _value(passed[name], task, title)
+    amounts = container["resources"]
+    return {
+        "image": container["image"],
+        "component": container["command"][2],
+        "parameters": parameters,
+        "artifacts": artifacts,
+        "outputs": outputs,
+        "resources": [amounts[kind][what] for what in ("cpu", "memory") for kind in ("requests", "limits")],
+        "retries": int(template["retryStrategy"]["limit"]),
+        "secret": any(each["name"] == "AWS_ACCESS_KEY_ID" for each in container.get("env", [])),
+    }
+
+
+def _value(text: str, task: Document, title: dict[str, str]) -> str:
+    if text == "{{item}}":
+        (producer,) = re.findall(r"^\{\{tasks\.([\w-]+)\.outputs\.parameters\.Output\}\}$", task["withParam"])
+        return f"item of {title[producer]}"
+    found = re.fullmatch(r"\{\{workflow\.parameters\.(\w+)\}\}", text)
+    return f"parameter {found[1]}" if found else text
+
+
+def _source(
+    name: str, path: str, task: Document, template: Document, by_name: dict[str, Document], title: dict[str, str]
+) -> str:
+    (declared,) = [each for each in template["inputs"]["artifacts"] if each["name"] == name]
+    assert declared["path"] == path
+    for each in task.get("arguments", {}).get("artifacts", []):
+        if each["name"] == name:
+            (found,) = re.findall(r"^\{\{tasks\.([\w-]+)\.outputs\.artifacts\.(\w+)\}\}$", each["from"])
+            return f"{found[1]} of {title[found[0]]}"
+    prefix = declared["s3"]["key"]
+    for producer in task["depends"].split(" && "):
+        for output in by_name[producer].get("outputs", {}).get("artifacts", []):
+            if output["s3"]["key"] == f"{prefix}/{{{{inputs.parameters.index}}}}":
+                return f"every {output['name']} of {title[producer]}"
+    raise AssertionError(f"nothing is passed to {task['name']} as {name}")
+
+
+def test_argo_runs_the_pipelines_steps_with_its_image_arguments_and_resources(
+    compiled: tuple[Document, Document], workflow: Document
+) -> None:
+    wanted, found = steps_of_pipeline(*compiled), steps_of_workflow(workflow)
+
+    assert found.keys() == wanted.keys()
+    for name, step in wanted.items():
+        assert found[name] == step, name
+
+
+def test_argo_waits_for_exactly_what_a_step_reads(workflow: Document) -> None:
+    steps = steps_of_workflow(workflow)
+    slugs = {title.lower().replace(" ", "-"): title for title in steps}
+    tasks = workflow["spec"]["templates"][0]["dag"]["tasks"]
+    for task in tasks:
+        step = steps[slugs[task["name"]]]
+        sources = [*step["artifacts"].values(), *(p for p in step["parameters"].values() if p.startswith("item of"))]
+        waits = {slugs[name] for name in task["depends"].split(" && ")} if "depends" in task else set()
+        assert waits == {source.split(" of ")[1] for source in sources}, task["name"]
+
+
+def test_argo_has_the_pipelines_parameters_with_their_defaults(
+    compiled: tuple[Document, Document], workflow: Document
+) -> None:
+    parameters = compiled[0]["root"]["inputDefinitions"]["parameters"]
+    given = {each["name"]: each for each in workflow["spec"]["arguments"]["parameters"]}
+
+    assert given.keys() == parameters.keys()
+    for name, parameter in parameters.items():
+        assert given[name]["description"] == parameter["description"]
+        assert ("value" in given[name]) == ("defaultValue" in parameter)
+        if "defaultValue" in parameter:
+            kind = type(parameter["defaultValue"])
+            assert kind(given[name]["value"]) == parameter["defaultValue"]
+
+
+def test_flags_of_every_step_are_flags_of_its_command(workflow: Document) -> None:
+    from octavo.run_component.command import component_command
+
+    for template in workflow["spec"]["templates"][1:]:
+        container = template["container"]
+        known = component_command(getattr(components, container["command"][2])).params
+        needed = {f"--{p.name.replace('_', '-')}" for p in known if p.required and p.name is not None}
+        given = {arg.split("=", 1)[0] for arg in container["args"]}
+        assert needed <= given <= {option for p in known for option in p.opts}
+
+
+def test_an_untouched_release_registers_the_compiled_pipeline_as_it_is(
+    helm: Helm, compiled: tuple[Document, Document]
+) -> None:
+    data = the(helm.render(), "ConfigMap", "octavo-pipeline")["data"]
+
+    assert list(yaml.safe_load_all(data["pipeline.yaml"])) == list(compiled)
+    assert load_component_from_text(data["pipeline.yaml"]).pipeline_spec.pipeline_info.name == "quantize-int8"
+
+
+def test_the_native_manifests_are_what_kfp_writes(helm: Helm, tmp_path: Path) -> None:
+    documents = helm.render(*with_settings({"mode": "kfp-native"}))
+    (version,) = [document for document in documents if document["kind"] == "PipelineVersion"]
+    loaded = load_component_from_text((PIPELINE / "pipeline.yaml").read_text())
+    options = KubernetesManifestOptions(
+        pipeline_name="quantize-int8",
+        pipeline_version_name=version["metadata"]["name"],
+        namespace="vision",
+        include_pipeline_manifest=True,
+    )
+    compiler.Compiler().compile(
+        loaded,
+        str(tmp_path / "native.yaml"),
+        kubernetes_manifest_format=True,
+        kubernetes_manifest_options=options,
+    )
+    by_kfp = {document["kind"]: document for document in yaml.safe_load_all((tmp_path / "native.yaml").read_text())}
+
+    for kind in ("Pipeline", "PipelineVersion"):
+        (ours,) = [document for document in documents if document["kind"] == kind]
+        theirs = by_kfp[kind]
+        assert ours["apiVersion"] == theirs["apiVersion"]
+        assert ours["metadata"]["name"] == theirs["metadata"]["name"]
+        assert ours["spec"].keys() == theirs["spec"].keys()
+        for part in ("pipelineSpec", "platformSpec", "pipelineName"):
+            assert ours["spec"].get(part) == theirs["spec"].get(part)
+
+
+@pytest.fixture(scope="module")
+def everything(rendered: dict[str, list[Document]]) -> tuple[Document, Document]:
+    """The compiled pipeline of a release that sets everything."""
+    data = the(rendered["kfp-multi-user"], "ConfigMap", "octavo-pipeline")["data"]
+    pipeline, platform = yaml.safe_load_all(data["pipeline.yaml"])
+    return pipeline, platform
+
+
+def test_every_setting_reaches_every_task_of_the_registered_pipeline(everything: tuple[Document, Document]) -> None:
+    pipeline, platform = everything
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    assert executors.keys() == pipeline["deploymentSpec"]["executors"].keys()
+    for name, executor in pipeline["deploymentSpec"]["executors"].items():
+        variables = {each["name"]: each["value"] for each in executor["container"]["env"]}
+        settings = executors[name]
+        assert executor["container"]["image"] == "registry.example.com/mirror/octavo/octavo:0.1.0"
+        assert variables["HTTPS_PROXY"] == "http://proxy.example.com:3128"
+        assert variables["AWS_CA_BUNDLE"] == "/etc/octavo/ca/ca.crt"
+        assert [each["mountPath"] for each in settings["secretAsVolume"]] == ["/etc/octavo/ca"]
+        assert "secretAsEnv" not in settings
+        assert settings["imagePullPolicy"] == "Always"
+        assert settings["nodeSelector"] == {"labels": {"feature.node.kubernetes.io/cpu-cpuid.AVX512VNNI": "true"}}
+        assert settings["tolerations"][0]["value"] == "quantization"
+        assert settings["podMetadata"]["labels"] == {"team": "vision"}
+        json_format.ParseDict(settings, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+
+
+def test_resources_of_one_step_change_that_step_alone(
+    everything: tuple[Document, Document], compiled: tuple[Document, Document]
+) -> None:
+    def amounts(pipeline: Document) -> dict[str, Any]:
+        executors = pipeline["deploymentSpec"]["executors"]
+        return {name: executor["container"]["resources"] for name, executor in executors.items()}
+
+    changed, before = amounts(everything[0]), amounts(compiled[0])
+    assert changed["exec-calibrate"] == {
+        **before["exec-calibrate"],
+        "resourceCpuRequest": "2",
+        "resourceMemoryLimit": "16Gi",
+    }
+    assert {**changed, "exec-calibrate": None} == {**before, "exec-calibrate": None}
+
+
+def test_the_values_store_counts_before_the_secrets_entries(rendered: dict[str, list[Document]]) -> None:
+    data = the(rendered["kfp"], "ConfigMap", "octavo-pipeline")["data"]
+    pipeline, platform = yaml.safe_load_all(data["pipeline.yaml"])
+    fetch = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-fetch-model"]
+
+    from_secret = {each["envVar"] for each in fetch["secretAsEnv"][0]["keyToEnv"]}
+    from_values = pipeline["deploymentSpec"]["executors"]["exec-fetch-model"]["container"]["env"]
+    assert from_values == [{"name": "S3_ENDPOINT", "value": "http://minio.storage.svc:9000"}]
+    assert "AWS_ACCESS_KEY_ID" in from_secret
+    assert "S3_ENDPOINT" not in from_secret
+
+
+@pytest.mark.parametrize("name", [file.name.removesuffix("-values.yaml") for file in CI_VALUES])
+def test_what_the_register_job_reads_is_a_registration(rendered: dict[str, list[Document]], name: str) -> None:
+    maps = [document["data"] for document in rendered[name] if document["metadata"]["name"] == "octavo-pipeline"]
+    for data in maps:
+        registration = Registration.parse(data["registration.yaml"])
+        assert registration.upload == ("pipeline.yaml" in data)
+        for schedule in registration.schedules:
+            assert {"model_uri", "target_uri"} <= schedule.parameters.keys()
+    assert bool(maps) == name.startswith("kfp")
+
+
+def test_a_version_is_named_by_what_is_in_it(helm: Helm) -> None:
+    def version(settings: dict[str, object]) -> str:
+        data = the(helm.render(*with_settings(settings)), "ConfigMap", "octavo-pipeline")["data"]
+        return Registration.parse(data["registration.yaml"]).version
+
+    assert version({}) == version({"kfp.experiment": "other"})
+    assert version({}) != version({"image.tag": "0.1.1"})
+    assert version({}) != version({"nodeSelector.pool": "vnni"})
+    assert re.fullmatch(r"0\.1\.0-[0-9a-f]{8}", version({}))
+
+
+def test_documents_in_schedules_become_text(rendered: dict[str, list[Document]]) -> None:
+    data = the(rendered["kfp"], "ConfigMap", "octavo-pipeline")["data"]
+    nightly, weekly = Registration.parse(data["registration.yaml"]).schedules
+    cron = next(document for document in rendered["argo-s3"] if document["kind"] == "CronWorkflow")
+    given = {each["name"]: each["value"] for each in cron["spec"]["workflowSpec"]["arguments"]["parameters"]}
+
+    assert nightly.parameters["recipe"] == '{"excluded_ops":["MatMul"],"per_channel":true}'
+    assert (nightly.parameters["shards"], nightly.parameters["tolerance"]) == (8, 0.5)
+    assert weekly.parameters["preprocessing"] == '{"preset":"inception","resize":"crop"}'
+    assert given["recipe"] == '{"excluded_nodes":["head/.*"],"per_channel":true}'
