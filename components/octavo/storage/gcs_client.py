@@ -10,10 +10,10 @@ import google.auth
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
-from requests import Response
+from requests import Response, exceptions
 from requests.adapters import HTTPAdapter
 
-from octavo.storage.pieces import pieces
+from octavo.storage.pieces import ends_in_its_headers, pieces
 
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable that puts another server in Google's place; nobody's credentials are sent to it."""
@@ -61,6 +61,9 @@ def _settle(response: Response, **_: Any) -> None:
 
     What comes with anything else is read as it arrives, so that a body that only trickles can be given up.
     """
+    if ends_in_its_headers(response.status_code, response.headers):
+        response.close()
+        raise exceptions.ConnectionError("the answer ends within its headers")
     if not response.ok:
         _ = response.content
         return

@@ -1,9 +1,10 @@
-"""The body of an answer in pieces, as they arrive; one that only trickles is given up."""
+"""Answers over bad lines: a body in pieces, as they arrive; one that only trickles, and headers that break off."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from urllib3.exceptions import ReadTimeoutError
@@ -33,3 +34,9 @@ def pieces(answer: Any, *, decode: bool = False) -> Iterator[bytes]:
         seconds = time.monotonic() - start
         if seconds > GRACE_SECONDS and passed < (seconds - GRACE_SECONDS) * SLOWEST_BYTES:
             raise ReadTimeoutError(None, "", f"{passed} bytes in {seconds:.0f} s")  # type: ignore[arg-type]  # no pool
+
+
+def ends_in_its_headers(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer does not say how long it is, as every store's does: then its headers are not all there."""
+    told = {name.lower() for name in headers}
+    return status != HTTPStatus.NO_CONTENT and not told & {"content-length", "transfer-encoding"}

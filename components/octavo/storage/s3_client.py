@@ -14,10 +14,11 @@ import certifi
 from minio import Minio
 from minio.credentials import Credentials, IamAwsProvider, Provider
 from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from octavo.errors import StorageError
+from octavo.storage.pieces import ends_in_its_headers
 from octavo.storage.s3_settings import IDENTITY, S3Settings
 
 CONNECT_SECONDS = 3.0
@@ -25,6 +26,9 @@ CONNECT_SECONDS = 3.0
 
 STALL_SECONDS = 8.0
 """How long the store may say nothing; tried twice."""
+
+HEADER_TRIES = 3
+"""How often a request is made whose answer ends within its headers."""
 
 CONNECTIONS = 32
 """Connections that are kept open to one store."""
@@ -63,7 +67,14 @@ class _PiecewisePool(PoolManager):
         """Hand the body over as a file, which urllib3 sends block by block and rewinds for a retry."""
         if isinstance(kwargs.get("body"), bytes):
             kwargs["body"] = io.BytesIO(kwargs["body"])
-        return super().urlopen(method, url, redirect, **kwargs)
+        for _ in range(HEADER_TRIES):
+            answer = super().urlopen(method, url, redirect, **kwargs)
+            if not ends_in_its_headers(answer.status, answer.headers):
+                return answer
+            answer.close()
+            if kwargs.get("body") is not None:
+                kwargs["body"].seek(0)
+        raise ProtocolError("the answer ends within its headers")
 
 
 class _WithoutTokens(logging.Filter):
