@@ -27,9 +27,13 @@ def audit(names: tuple[str, ...] = ("light", "tensorflow")) -> tuple[int, str]:
     files = [f"--requirement={REQUIREMENTS / name}.txt" for name in names]
     command = [sys.executable, "-m", "pip_audit", *flags, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    unanswered = done.returncode and any(words in said for words in UNANSWERED)
-    return done.returncode, said + UNKNOWN if unanswered else said
+    return done.returncode, with_reason(done.returncode, done.stdout + done.stderr)
+
+
+def with_reason(status: int, said: str) -> str:
+    """What pip-audit said, and whether it failed because its service did not answer."""
+    unanswered = status and any(words in said for words in UNANSWERED)
+    return said + UNKNOWN if unanswered else said
 
 
 if __name__ == "__main__":
