@@ -1,8 +1,9 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
-from examples import example
+from examples import example, values
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node
 from octavo.graph.text import node_text
@@ -84,6 +85,30 @@ def test_what_cannot_be_read_is_told(options: dict[str, Any], why: str) -> None:
 def test_outputs_must_be_known() -> None:
     with pytest.raises(GraphError, match="name them with --outputs"):
         stripped((), ())
+
+
+@pytest.mark.parametrize(
+    ("fed", "reads"),
+    [
+        pytest.param("s:1", "s:1", id="second_fed"),
+        pytest.param("s", "s:1", id="first_fed_and_second_read"),
+        pytest.param("s:1", "s", id="second_fed_and_first_read"),
+    ],
+)
+def test_an_input_with_several_outputs_in_use_stays(fed: str, reads: str, caplog: pytest.LogCaptureFixture) -> None:
+    head = "x = Placeholder() shape=<2,2>\naxis = Const() value=int32<>[0]\ns = Split(axis, x) num_split=2"
+    before = example(f"{head}\ny = Neg({reads})", inputs=(fed,), outputs=("y",))
+    after = strip_unused_nodes(before)
+    assert after == before
+    assert "Split 's' stays: more than its first output is in use" in caplog.text
+    feeds = {fed: np.ones((1, 2), np.float32), "x": np.zeros((2, 2), np.float32)}
+    np.testing.assert_array_equal(values(after, feeds)[0], values(before, feeds)[0])
+
+
+def test_other_outputs_that_only_unused_nodes_read_do_not_count() -> None:
+    head = "x = Placeholder() shape=<2,2>\naxis = Const() value=int32<>[0]\ns = Split(axis, x) num_split=2"
+    graph = example(f"{head}\nu = Neg(s:1)\ny = Neg(s, ^s)", inputs=("s",), outputs=("y",))
+    assert [node.op for node in strip_unused_nodes(graph).nodes.values()] == ["Placeholder", "Neg"]
 
 
 def test_a_loop_is_kept_whole() -> None:

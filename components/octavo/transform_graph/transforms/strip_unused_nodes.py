@@ -15,17 +15,21 @@ After:
 
 Unlike the original, an input that is no Placeholder keeps its dtype and gets an unknown shape, where the original makes
 it a float32 scalar that no conv accepts; `type` and `shape` say otherwise for all of them, and `name` with
-`type_for_name` and `shape_for_name`, given in parallel, for one.
+`type_for_name` and `shape_for_name`, given in parallel, for one. An input that is no Placeholder, and of which another
+output than the first is fed or read, stays as it is, which is logged: a Placeholder has one output.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, output_index, producer_name
 from octavo.graph.attrs import dtype_attr, shape_attr
 from octavo.graph.op_defs import attr_value, output_dtypes
+
+LOG = logging.getLogger(__name__)
 
 
 def strip_unused_nodes(
@@ -56,11 +60,23 @@ def strip_unused_nodes(
     types = _by_name(name, type_for_name, "type_for_name")
     shapes = _by_name(name, shape_for_name, "shape_for_name")
     nodes = dict(graph.nodes)
+    several = _used_beyond_first_output(graph)
     for tensor in graph.inputs:
         own = producer_name(tensor)
-        if nodes[own].op != "Placeholder":
+        if own in several and nodes[own].op != "Placeholder":
+            LOG.warning("strip_unused_nodes: %s %r stays: more than its first output is in use", nodes[own].op, own)
+        elif nodes[own].op != "Placeholder":
             nodes[own] = _placeholder(nodes[own], tensor, types.get(own, type), shapes.get(own, shape))
     return replace(graph, nodes=nodes).without_dead_nodes()
+
+
+def _used_beyond_first_output(graph: Graph) -> set[str]:
+    """The inputs of which another output than the first is fed, fetched, or read by what the outputs need."""
+    bare = {name: replace(n, inputs=()) if name in graph.input_names else n for name, n in graph.nodes.items()}
+    needed = replace(graph, nodes=bare).needed_by(graph.outputs)
+    tensors = [t for name in needed for t in bare[name].inputs]
+    used = {producer_name(t) for t in (*tensors, *graph.inputs, *graph.outputs) if output_index(t) > 0}
+    return used & graph.input_names
 
 
 def _by_name(names: tuple[str, ...], values: tuple[str, ...], what: str) -> dict[str, str]:
