@@ -38,15 +38,18 @@ def test_what_names_no_image_is_refused_with_the_variables_name(setting: str) ->
         image_reference(setting)
 
 
-def test_the_variable_rewrites_every_container_of_the_pipeline_and_nothing_else(tmp_path: Path) -> None:
-    mirrored, target = "registry.test/ml/octavo:9", tmp_path / "pipeline.yaml"
-    subprocess.run(
-        [sys.executable, PIPELINE / "pipeline.py", "--output", target],
-        env={**os.environ, "OCTAVO_IMAGE": mirrored},
-        check=True,
-    )
+def compiled(image: str, target: Path) -> str:
+    """The pipeline's YAML as it is written where OCTAVO_IMAGE is set so."""
+    variables = {**os.environ, "OCTAVO_IMAGE": image}
+    subprocess.run([sys.executable, PIPELINE / "pipeline.py", "--output", target], env=variables, check=True)
+    return target.read_text()
 
-    pipeline = next(yaml.safe_load_all(target.read_text()))
+
+def test_the_variable_rewrites_every_container_of_the_pipeline_and_nothing_else(tmp_path: Path) -> None:
+    mirror = "registry.test/ml/octavo:9"
+    plain, mirrored = (compiled(image, tmp_path / "pipeline.yaml") for image in ("", mirror))
+
+    pipeline = next(yaml.safe_load_all(mirrored))
     images = {executor["container"]["image"] for executor in pipeline["deploymentSpec"]["executors"].values()}
-    assert images == {mirrored}
-    assert target.read_text().replace(mirrored, PUBLISHED) == (PIPELINE / "pipeline.yaml").read_text()
+    assert images == {mirror}
+    assert mirrored.replace(mirror, PUBLISHED) == plain
