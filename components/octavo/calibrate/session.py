@@ -47,7 +47,7 @@ class ObservingSession(GraphSession):
     """
 
     def __init__(self, observed: Observed, *, histograms: bool = False) -> None:
-        super().__init__(observed.graph)
+        super().__init__(observed.graph, lean=True)
         self._ranges = len(observed.nodes)
         self._lock = threading.Lock()
         self.histograms: dict[str, Histogram] = {}
