@@ -55,7 +55,8 @@ _NOT_FINITE = r"[+-]?(?:[nN][aA][nN](?:\(\w*\))?|[iI][nN][fF](?:[iI][nN][iI][tT]
 _NUMBERS = rf"(?:{NUMBER}|{_NOT_FINITE})(?: (?:{NUMBER}|{_NOT_FINITE}))*"
 _RECORD = re.compile(
     rf"(?:\bbatch=(?P<batch>\d+) )?;(?P<node>[^;\[\]\s]+)__print__;(?P<mark>{'|'.join(MARKS)})"
-    rf"(?P<groups>(?:\[{_NUMBERS}\])+)"
+    rf"(?P<groups>(?:\[{_NUMBERS}\])+)",
+    re.ASCII,
 )
 
 
@@ -144,14 +145,14 @@ def record_prefix(node: str, mark: str = MARK) -> str:
     Raises:
         CalibrationError: when the name holds a character that the log's grammar uses.
     """
-    if not re.fullmatch(r"[^;\[\]\s]+", node):
+    if not re.fullmatch(r"[^;\[\]\s]+", node, re.ASCII):
         raise CalibrationError(f"the node name {node!r} cannot be logged: it holds a blank, ';', '[' or ']'")
     return f";{node}__print__;{mark}"
 
 
 def logged_node(message: str, mark: str = MARK) -> str | None:
     """The node that a Print's message names, or None when the message is not that of a record of this kind."""
-    found = re.search(rf";([^;\[\]\s]+)__print__;{mark}$", message)
+    found = re.search(rf";([^;\[\]\s]+)__print__;{mark}$", message, re.ASCII)
     return found[1] if found else None
 
 
