@@ -22,7 +22,7 @@ from octavo.files import write_json
 from octavo.runtime.machine import cpu_info, int8_instructions, model_name
 from processes import ProgramError, Runner, measure
 from results import Comparison, Report, Row
-from subjects import CALIBRATION_IMAGES, SUBJECTS
+from subjects import SUBJECTS
 from tables import COLUMNS, RATIOS, figures, markdown_table, ratios, rich_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,11 +93,7 @@ class Bench:
     def _quantizer_options(self, engine: Engine) -> list[str]:
         if engine.environment != "octavo":
             return ["--folder", str(self.folder)]
-        model = DATA / self.subject.model if self.subject.model else self.folder / "frozen.pb"
-        return [
-            *("--model", str(model), "--calibration", str(DATA / self.subject.calibration)),
-            *("--preprocessing", self.subject.preprocessing, "--limit", str(CALIBRATION_IMAGES)),
-        ]
+        return ["--model", str(self.folder / "frozen.pb"), "--calibration", str(self.folder / "calibration.npy")]
 
     def _graph(self, key: str) -> Path:
         engine = ENGINES[key]

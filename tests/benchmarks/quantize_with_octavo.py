@@ -17,12 +17,10 @@ from octavo.runtime import worker
 @click.command()
 @click.option("--model", required=True)
 @click.option("--calibration", required=True)
-@click.option("--preprocessing", required=True)
-@click.option("--limit", required=True, type=int)
 @click.option("--output", required=True, type=click.Path(path_type=Path))
-def main(output: Path, **options: str | int) -> None:
+def main(model: str, calibration: str, output: Path) -> None:
     """Write the INT8 graph."""
-    job = Job(**options, recipe=Recipe(), validation=None)  # type: ignore[arg-type]
+    job = Job(model=model, calibration=calibration, preprocessing="none", recipe=Recipe(), validation=None)
     worker.start()
     with tempfile.TemporaryDirectory() as folder:
         files = Files(Path(folder))
