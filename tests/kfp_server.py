@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -178,7 +178,7 @@ class Service:
             pipeline_version_id=self.state.new_id("version"),
             display_name=name,
             name=name,
-            created_at=NOW,
+            created_at=NOW + timedelta(minutes=len(self.state.versions)),
             pipeline_spec={"pipeline_spec": pipeline_spec, "platform_spec": platform_spec},
         )
         self.state.versions[version.pipeline_version_id] = version

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kfp_server import State, kfp_server
-from octavo.cli import main
+from desk import host, run, state
 
-
-@pytest.fixture
-def state() -> State:
-    return State()
-
-
-@pytest.fixture
-def host(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("HOME", str(tmp_path))  # the client reads its settings there
-    with kfp_server(state) as address:
-        yield address
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """`octavo ...`: status, standard output, standard error."""
-
-    def call(*words: Any) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        output = capsys.readouterr()
-        return int(end.value.code or 0), output.out, output.err
-
-    return call
+__all__ = ["host", "run", "state", "write"]
 
 
 @pytest.fixture

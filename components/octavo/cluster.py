@@ -1,0 +1,80 @@
+"""The API of Kubernetes: the client of the present kubeconfig or pod, and its failures as sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from octavo.errors import ClusterError
+
+ARGO = {"group": "argoproj.io", "version": "v1alpha1"}
+
+SECONDS = (5, 30)
+"""How long a connection, and an answer, may take."""
+
+Answer = TypeVar("Answer")
+
+
+def kubernetes_client() -> Any:
+    """An ApiClient of the kubeconfig ($KUBECONFIG, ~/.kube/config), or of the pod that this runs in.
+
+    Raises:
+        ClusterError: when there is neither.
+    """
+    from kubernetes import client, config
+
+    settings = client.Configuration()
+    try:
+        config.load_kube_config(client_configuration=settings)
+    except config.ConfigException as fault:
+        try:
+            config.load_incluster_config(client_configuration=settings)
+        except config.ConfigException:
+            raise ClusterError(f"no cluster is known here: {fault}; wanted a kubeconfig (KUBECONFIG)") from fault
+    settings.retries = 1
+    return client.ApiClient(settings)
+
+
+def answered(what: str, question: Callable[[], Answer]) -> Answer:
+    """The answer of Kubernetes to a question.
+
+    Args:
+        what: what is asked for, for the message.
+        question: asks.
+
+    Raises:
+        ClusterError: when it does not answer, or refuses.
+    """
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        return question()
+    except ApiException as fault:
+        raise ClusterError(f"{what}: Kubernetes refuses ({fault.status}): {_message(fault)}") from fault
+    except HTTPError as fault:
+        raise ClusterError(f"{what}: the API of Kubernetes does not answer: {fault}") from fault
+
+
+def pod_log(client: Any, namespace: str, pod: str, *, container: str = "main", lines: int = 20) -> str:
+    """The last lines of a pod's log, or why there are none."""
+    from kubernetes import client as kubernetes
+
+    def question() -> str:
+        api = kubernetes.CoreV1Api(client)
+        return str(
+            api.read_namespaced_pod_log(pod, namespace, container=container, tail_lines=lines, _request_timeout=SECONDS)
+        )
+
+    try:
+        return answered(f"the log of the pod {pod}", question).rstrip()
+    except ClusterError as fault:
+        return str(fault)
+
+
+def _message(fault: Any) -> str:
+    try:
+        return str(json.loads(fault.body)["message"])
+    except (ValueError, TypeError, KeyError):
+        return str(fault.reason)

@@ -1,0 +1,1 @@
+"""Start a run on Kubeflow Pipelines or Argo Workflows, follow it, and fetch its result."""

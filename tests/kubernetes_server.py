@@ -1,0 +1,117 @@
+"""A server that speaks as much of the API of Kubernetes as octavo's commands ask, and keeps its state.
+
+What it answers is read by the official client's own models.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+
+@dataclass
+class Cluster:
+    """What the server holds.
+
+    Attributes:
+        objects: path -> the object, or the list, that is there.
+        logs: pod -> what it printed.
+        forbidden: paths that the caller may not read.
+        on_create: called with a created object; may change it.
+        on_get: called with an object before it is sent; may change it.
+        requests: every request, as METHOD path.
+    """
+
+    objects: dict[str, Any] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
+    on_create: Callable[[Any], object] = bool
+    on_get: Callable[[Any], object] = bool
+    requests: list[str] = field(default_factory=list)
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        self.requests.append(f"{method} {path}")
+        if path in self.forbidden:
+            return 403, _status(403, f"{path} is forbidden: User cannot do that")
+        if method == "POST":
+            return self._create(path, body)
+        if path.endswith("/log") and path.split("/")[-2] in self.logs:
+            printed = self.logs[path.split("/")[-2]].splitlines()
+            return 200, "\n".join(printed[-int(query["tailLines"]) :]) + "\n"
+        if path not in self.objects:
+            kind, name = path.split("/")[-2:]
+            return 404, _status(404, f'{kind} "{name}" not found')
+        if method == "DELETE":
+            return 200, self.objects.pop(path)
+        self.on_get(self.objects[path])
+        return 200, self.objects[path]
+
+    def _create(self, path: str, body: Any) -> tuple[int, Any]:
+        metadata = body["metadata"]
+        name = metadata.get("name") or f"{metadata['generateName']}x7k2p"
+        made = {**body, "metadata": {**metadata, "name": name, "namespace": path.split("/")[-2]}}
+        self.objects[f"{path}/{name}"] = made
+        self.on_create(made)
+        return 201, made
+
+
+def _status(code: int, message: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+
+
+@contextmanager
+def kubernetes_server(cluster: Cluster, kubeconfig: Path) -> Iterator[None]:
+    """The server runs, and the kubeconfig leads to it, while the block lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _handle(self) -> None:
+            url = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(url.query).items()}
+            sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+            code, document = cluster.answer(self.command, url.path, query, json.loads(sent) if sent else None)
+            plain = isinstance(document, str)
+            content = document.encode() if plain else json.dumps(document).encode()
+            self.send_response(code)
+            self.send_header("content-type", "text/plain" if plain else "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return self._handle
+            raise AttributeError(name)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "test",
+                "clusters": [{"name": "test", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}],
+                "users": [{"name": "test", "user": {"token": "t"}}],
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            }
+        )
+    )
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
