@@ -29,7 +29,7 @@ SHARDS = 10
 
 
 def pixels(count: int) -> Iterator[Any]:
-    """Random images, a thousand at a time."""
+    """Random images."""
     random = np.random.default_rng(0)
     for start in range(0, count, 1000):
         yield from random.integers(0, 256, (min(1000, count - start), SIDE, SIDE, 3), np.uint8)
@@ -37,7 +37,7 @@ def pixels(count: int) -> Iterator[Any]:
 
 def write_array(folder: Path, count: int) -> None:
     """One .npz file, not compressed."""
-    np.savez(folder / "d.npz", x=np.concatenate(list(pixels(count))), y=np.zeros(count, np.int64))
+    np.savez(folder / "d.npz", x=np.stack(list(pixels(count))), y=np.zeros(count, np.int64))
 
 
 def write_record_files(folder: Path, count: int) -> None:
@@ -45,7 +45,7 @@ def write_record_files(folder: Path, count: int) -> None:
     from images import encoded
     from records import write_records
 
-    png = encoded(next(pixels(1))[0])
+    png = encoded(next(pixels(1)))
     for part in range(10):
         rows = ({"image/encoded": png, "image/class/label": [1]} for _ in range(count // 10))
         write_records(folder / f"d-{part:05}-of-00010", rows)
@@ -55,7 +55,7 @@ def write_files(folder: Path, count: int) -> None:
     """Image files in class folders."""
     from images import encoded
 
-    png = encoded(next(pixels(1))[0])
+    png = encoded(next(pixels(1)))
     for part in range(10):
         (folder / str(part)).mkdir()
         for number in range(count // 10):
@@ -86,7 +86,7 @@ def main(counts: str, write: tuple[str, int, Path] | None) -> None:
 
 
 def write_all(name: str, count: int, folder: Path) -> None:
-    """Write a data set, and a graph for it: in a process of its own, since a child's peak is never below its parent's."""
+    """Write a data set and a graph for it, in a process of its own: a child's peak is never below its parent's."""
     from logged import logged_graph
     from octavo.graph.proto import save_graph
 

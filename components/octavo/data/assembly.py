@@ -127,7 +127,8 @@ class Assembly:
                 )
             image = decode(value.content(), value.name, channels=shape.channels)
         else:
-            image = _pixels(value[np.newaxis], taken, shape, block)[0]
+            whole = _shaped(value, (*shape.size, shape.channels), taken, block) if shape.size else value
+            image = _pixels(whole[np.newaxis], taken, shape, block)[0]
         return np.asarray(self._resized(image, size))
 
     def _resized(self, image: Any, size: tuple[int, int] | None) -> Any:
@@ -217,17 +218,17 @@ def _numbers(values: Sequence[Value] | Array, taken: ModelInput, block: Block) -
         arrays = [value for value in values if not isinstance(value, Encoded)]
         if len(arrays) < len(values):
             raise DataError(f"the input {taken} takes no images, but {block.where!r} holds image files")
-        values = _stacked([_shaped(value, taken, block) for value in arrays], block)
+        axes = None if taken.shape is None else taken.shape[1:]
+        values = _stacked([value if axes is None else _shaped(value, axes, taken, block) for value in arrays], block)
     return _as_taken(values, taken, block.where)
 
 
-def _shaped(value: Array, taken: ModelInput, block: Block) -> Array:
-    """A flat list of numbers in the shape that the input says."""
-    if taken.shape is None:
+def _shaped(value: Array, axes: Sequence[int | None], taken: ModelInput, block: Block) -> Array:
+    """A flat list of numbers, as records hold them, with these axes, of which one may be of any length."""
+    if value.ndim != 1 or list(axes).count(None) > 1:
         return value
-    wanted = [-1 if axis is None else axis for axis in taken.shape[1:]]
     try:
-        return value.reshape(wanted) if wanted.count(-1) <= 1 else value
+        return value.reshape([-1 if axis is None else axis for axis in axes])
     except ValueError:
         raise DataError(
             f"an example of {block.where!r} has {value.size} numbers for the input {taken}, which do not fill it"
