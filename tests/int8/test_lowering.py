@@ -119,6 +119,21 @@ def inception(tf: Any, x: Any) -> Any:
     return tf.nn.relu(tf.nn.conv2d(c, weights(1, 1, 16, 8, seed=4), 1, "SAME"))
 
 
+def feature_pyramid(tf: Any, x: Any) -> Any:
+    """A small map, enlarged, beside a large one."""
+    y = conv_bias_relu(tf, x)
+    small = tf.nn.relu(tf.nn.conv2d(y, weights(3, 3, 16, 16, seed=2), 2, "SAME"))
+    large = tf.compat.v1.image.resize_nearest_neighbor(small, [10, 10])
+    return tf.nn.relu(tf.nn.conv2d(tf.concat([y, large], 3), weights(1, 1, 32, 8, seed=4), 1, "SAME"))
+
+
+def moved_about(tf: Any, x: Any) -> Any:
+    """Space to depth, a transpose and depth to space of a signed tensor, and back into a conv."""
+    y = tf.nn.bias_add(tf.nn.conv2d(x, weights(3, 3, 8, 16), 1, "SAME"), weights(16))
+    y = tf.transpose(tf.nn.space_to_depth(y, 2), [0, 2, 1, 3])
+    return tf.nn.relu(tf.nn.conv2d(tf.nn.depth_to_space(y, 2), weights(3, 3, 16, 8, seed=4), 1, "SAME"))
+
+
 def dense(tf: Any, x: Any) -> Any:
     y = tf.reduce_mean(conv_bias_relu(tf, x), [1, 2])
     y = tf.nn.relu(tf.nn.bias_add(tf.matmul(y, weights(16, 32, seed=2)), weights(32)))
@@ -143,6 +158,8 @@ PATTERNS: dict[Body, list[str]] = {
     padded_shortcut: ["Pad", "QuantizedMaxPool"] + ["_FusedQuantizedConv2D"] * 3,
     inverted_residual: ["_FusedQuantizedConv2D"] * 4 + ["_FusedQuantizedDepthwiseConv2D"],
     inception: ["QuantizedConcatV2", "QuantizedMaxPool"] + ["_FusedQuantizedConv2D"] * 4,
+    feature_pyramid: ["Bitcast"] * 2 + ["QuantizedConcatV2", "ResizeNearestNeighbor"] + ["_FusedQuantizedConv2D"] * 3,
+    moved_about: ["Bitcast"] * 6 + ["DepthToSpace", "SpaceToDepth", "Transpose"] + ["_FusedQuantizedConv2D"] * 2,
 }
 
 
@@ -202,6 +219,18 @@ def test_what_moves_codes_keeps_their_range_whatever_range_was_measured_behind_i
     exact, frozen, int8 = stages.outputs()
     assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
     assert np.quantile(np.abs(int8 - frozen), 0.995) <= 2.1 * np.ptp(exact) / 255
+
+
+def test_an_enlargement_to_a_computed_size_works_on_codes() -> None:
+    def body(tf: Any, x: Any) -> Any:
+        y = conv_bias_relu(tf, x)
+        large = tf.compat.v1.image.resize_nearest_neighbor(y, 2 * tf.shape(x)[1:3])
+        return tf.nn.relu(tf.nn.conv2d(large, weights(1, 1, 16, 8, seed=4), 1, "SAME"))
+
+    stages = stages_of(body)
+    assert stages.ops().count("Bitcast") == 2
+    exact, _, int8 = stages.outputs()
+    assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
 
 
 def test_a_shifted_tensor_is_not_padded_with_code_zero() -> None:

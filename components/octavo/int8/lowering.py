@@ -7,6 +7,8 @@ execution order. What computes its float input decides what it becomes:
     MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
     ConcatV2 over Dequantize                 QuantizedConcatV2
     Pad, Reshape, Squeeze, StridedSlice      the same op on the codes
+    Transpose, ResizeNearestNeighbor,        the same op on the codes, as plain integers between two Bitcasts
+      DepthToSpace, SpaceToDepth
     anything else                            it stays: this is where float data enter
 
 Whatever does not fit stays as it is, which is float arithmetic and always right.
@@ -31,11 +33,13 @@ from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
-from octavo.int8.ops import Codes, Window, dequantize, private_copy, quantized_concat, quantized_pool
+from octavo.int8.ops import Codes, Window, bitcast, dequantize, private_copy, quantized_concat, quantized_pool
 from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
 
 POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
+PLAIN_MOVERS = frozenset({"Transpose", "ResizeNearestNeighbor", "DepthToSpace", "SpaceToDepth"})
+"""Ops that TensorFlow has for plain integers, and not for quantized types."""
 _READ = CONVS | MATMULS | POOLS | {"QuantizeV2", "Dequantize"}
 
 
@@ -82,10 +86,21 @@ def drop_observers(graph: Graph) -> Graph:
     return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
 
 
-def _moved(quantize: Node, mover: Node, codes: Codes) -> Node:
-    """An op that moves values, on the codes."""
-    inputs = (codes.tensor, *mover.inputs[1:])
-    return replace(mover, name=quantize.name, inputs=inputs).with_attrs(T=dtype_attr(codes.dtype))
+def _moved(name: str, mover: Node, codes: Codes) -> list[Node]:
+    """An op that moves values, on the codes; the last node is named `name`."""
+    if mover.op in MOVERS:
+        return [_on(mover, name, codes.tensor, codes.dtype)]
+    plain = codes.dtype.removeprefix("q")
+    bits, moved = f"{name}_bits", f"{name}_moved_bits"
+    return [
+        bitcast(bits, codes.tensor, given=codes.dtype, made=plain),
+        _on(mover, moved, bits, plain),
+        bitcast(name, moved, given=plain, made=codes.dtype),
+    ]
+
+
+def _on(mover: Node, name: str, tensor: str, dtype: str) -> Node:
+    return replace(mover, name=name, inputs=(tensor, *mover.inputs[1:])).with_attrs(T=dtype_attr(dtype))
 
 
 def _explicit(node: Node) -> Node:
@@ -158,12 +173,13 @@ class _Lowerer:
             self.new[node.name] = self._conv(node, chain) if chain.anchor.op in CONVS else self._matmul(node, chain)
         elif source.op == "ConcatV2":
             self.new[node.name] = [self._concat(node, source)]
-        elif source.op in POOLS | MOVERS and self._is_quantized(source.data_inputs[0]):
+        elif source.op in POOLS | MOVERS | PLAIN_MOVERS and self._is_quantized(source.data_inputs[0]):
             data = self._operand(source.data_inputs[0])
             if source.op == "Pad" and data.span.shift != 0.0:
                 raise NotLoweredError(f"{source.name!r} pads with zeros, which code 0 of its input does not stand for")
             self.spans[node.name] = data.span  # the codes stay what they were, whatever range was measured
-            self.new[node.name] = [self._pool(node, source) if source.op in POOLS else _moved(node, source, data.codes)]
+            pools = source.op in POOLS
+            self.new[node.name] = [self._pool(node, source)] if pools else _moved(node.name, source, data.codes)
 
     def _concat(self, node: Node, concat: Node) -> Node:
         parts = [self._operand(t) for t in concat.data_inputs[:-1]]

@@ -225,6 +225,11 @@ def private_copy(name: str, data: Codes) -> Node:
     return quantized_pool(name, "MaxPool", data, ksize=(1, 1, 1, 1), window=Window((1, 1, 1, 1), "VALID"))
 
 
+def bitcast(name: str, tensor: str, *, given: str, made: str) -> Node:
+    """The same bytes as numbers of another type of the same width."""
+    return Node(name, "Bitcast", (tensor,), {"T": dtype_attr(given), "type": dtype_attr(made)})
+
+
 def _window_attrs(window: Window, *, explicit: str) -> dict[str, Any]:
     """Strides, dilations and padding; the newer ops spell explicit padding, the public ones add a `padding_list`."""
     attrs = {"strides": int_list_attr(window.strides), "dilations": int_list_attr(window.dilations)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
 
@@ -28,6 +29,10 @@ CARRIERS: Mapping[str, Carrier] = {
     "Reshape": Carrier(),
     "Squeeze": Carrier(),
     "StridedSlice": Carrier(),
+    "Transpose": Carrier(),
+    "ResizeNearestNeighbor": Carrier(),
+    "DepthToSpace": Carrier(),
+    "SpaceToDepth": Carrier(),
 }
 
 
@@ -45,8 +50,11 @@ def carrier_fault(graph: Graph, node: Node) -> str | None:
     """The reason an op cannot carry codes, or None."""
     if node.op in {"MaxPool", "AvgPool"}:
         return _pool_fault(node)
-    if any(const_behind(graph, t) is None for t in node.data_inputs if t not in carried_inputs(node)):
-        return "its shape, axis or paddings are not Const"
+    others = [t for t in node.data_inputs if t not in carried_inputs(node)]
+    if node.op in {"ConcatV2", "Pad"} and any(const_behind(graph, t) is None for t in others):
+        return "its axis or paddings are not Const"
+    if node.op in {"DepthToSpace", "SpaceToDepth"} and attr_value(node, "data_format").s != b"NHWC":
+        return "its data format is not NHWC"
     if node.op == "ConcatV2" and len(carried_inputs(node)) < 2:
         return "it joins a single tensor"
     if node.op == "Pad" and _pads_batch_or_is_negative(graph, node):
