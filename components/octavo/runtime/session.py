@@ -53,6 +53,8 @@ class GraphSession:
                 tf.graph_util.import_graph_def(to_def(graph), name="")
             self._fetches = [loaded.get_tensor_by_name(full_name(t)) for t in wanted]
         except (ValueError, KeyError, tf.errors.OpError) as fault:
+            if self._folder:
+                self._folder.cleanup()
             raise GraphError(f"TensorFlow cannot load the graph: {_first_line(fault)}") from fault
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
