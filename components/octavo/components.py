@@ -2,7 +2,7 @@
 
 from octavo.benchmark.component import benchmark
 from octavo.calibrate.component import calibrate
-from octavo.evaluate.component import evaluate
+from octavo.evaluate.component import evaluate, evaluate_shard, merge_evaluations
 from octavo.fetch_model.component import fetch_model
 from octavo.freeze_graph.component import freeze_graph
 from octavo.merge_min_max_logs.component import merge_min_max_logs
@@ -17,10 +17,12 @@ __all__ = [
     "benchmark",
     "calibrate",
     "evaluate",
+    "evaluate_shard",
     "fetch_model",
     "freeze_graph",
     "freeze_ranges",
     "fuse",
+    "merge_evaluations",
     "merge_min_max_logs",
     "plan_shards",
     "publish_model",

@@ -34,6 +34,9 @@ FUSE = "fuse_quantized_conv_and_requantize(target={target}, bias={bias}) strip_u
 SHARDS = 4
 """Calibration pods."""
 
+EVALUATION_SHARDS = 2
+"""Evaluation pods for each graph."""
+
 BATCH_SIZE = 10
 """Examples a session run, in calibration and evaluation."""
 

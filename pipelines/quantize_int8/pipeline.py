@@ -1,9 +1,11 @@
 """From a trained FP32 model in object storage to a verified INT8 model in object storage.
 
 Run this file to write pipeline.yaml anew beside it, or with --output elsewhere. The environment variable OCTAVO_IMAGE
-names another image than the published one: `octavo.image`.
+names another image than the published one: `octavo.image`. OCTAVO_PARALLELISM says how many shards of a loop run at the
+same time, at most; Kubeflow wants that number when a pipeline is compiled. Without it all run at once.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
 COMPILED = Path(__file__).with_name("pipeline.yaml")
 
+PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "0"))
+"""Shards of a loop at the same time, at most; 0 for all."""
+
 
 def _fetch(uri: Any) -> Any:
     return dressed(components.fetch_model(uri=uri), "Fetch model", LIGHT, stores=True, cached=False).output
@@ -25,9 +30,9 @@ def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
     return dressed(task, "Summarize", GRAPH).output
 
 
-def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any) -> Any:
+def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any, name: str) -> Any:
     task = components.plan_shards(dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit)
-    return dressed(task, "Plan shards", LIGHT, stores=True, cached=False).outputs["Output"]
+    return dressed(task, name, LIGHT, stores=True, cached=False)
 
 
 def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:
@@ -35,12 +40,20 @@ def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:
     return dressed(task, name, GRAPH).output
 
 
-def _calibrate(graph: Any, summary: Any, shards: Any, data: dict[str, Any]) -> Any:
+def _calibrate(graph: Any, summary: Any, plan: Any, recipe: Any, reading: dict[str, Any]) -> Any:
     """The merged log of all shards, each calibrated in a pod of its own."""
-    with dsl.ParallelFor(shards, name="Calibrate shards") as shard:
-        task = components.calibrate(graph=graph, summary=summary, shard=shard, **data)
+    with dsl.ParallelFor(plan.outputs["Output"], name="Calibrate shards", parallelism=PARALLELISM) as shard:
+        task = components.calibrate(
+            graph=graph,
+            summary=summary,
+            manifest=plan.outputs["manifest"],
+            shard=shard,
+            recipe=recipe,
+            **reading,
+        )
         log = dressed(task, "Calibrate", RUN, stores=True, cached=False).output
-    return dressed(components.merge_min_max_logs(logs=dsl.Collected(log)), "Merge logs", LIGHT).output
+    merged = components.merge_min_max_logs(logs=dsl.Collected(log), recipe=recipe)
+    return dressed(merged, "Merge logs", LIGHT).output
 
 
 def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
@@ -50,9 +63,19 @@ def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
     return dressed(components.fuse(graph=ranged, summary=summary, recipe=recipe), "Fuse", GRAPH).output
 
 
-def _evaluate(graph: Any, summary: Any, data: dict[str, Any], name: str) -> Any:
-    task = components.evaluate(graph=graph, summary=summary, **data)
-    return dressed(task, name, RUN, stores=True, cached=False).output
+def _evaluate(graph: Any, summary: Any, plan: Any, reading: dict[str, Any], name: str) -> Any:
+    """The accuracy of a graph on all shards, each evaluated in a pod of its own."""
+    with dsl.ParallelFor(plan.outputs["Output"], name=f"Evaluate {name} shards", parallelism=PARALLELISM) as shard:
+        task = components.evaluate_shard(
+            graph=graph,
+            summary=summary,
+            manifest=plan.outputs["manifest"],
+            shard=shard,
+            **reading,
+        )
+        ranking = dressed(task, f"Evaluate {name}", RUN, stores=True, cached=False).output
+    merged = components.merge_evaluations(rankings=dsl.Collected(ranking))
+    return dressed(merged, f"Merge {name} evaluations", LIGHT).output
 
 
 def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
@@ -82,6 +105,7 @@ def quantize_int8(
     output_names: str = "",
     recipe: str = "",
     shards: int = flow.SHARDS,
+    evaluation_shards: int = flow.EVALUATION_SHARDS,
     batch_size: int = flow.BATCH_SIZE,
     calibration_limit: int = flow.CALIBRATION_LIMIT,
     tolerance: float = flow.TOLERANCE,
@@ -98,6 +122,7 @@ def quantize_int8(
         output_names: Names of the model's outputs, separated by commas; found when empty.
         recipe: What to quantize and how, a YAML or JSON document; empty for the default.
         shards: Pods that calibrate at the same time, at most 100. The result does not depend on it.
+        evaluation_shards: Pods that evaluate a graph at the same time, at most 100. Nor does it depend on that.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
         tolerance: Points of top-1 that the INT8 model may lose; beyond it nothing is published.
@@ -109,19 +134,19 @@ def quantize_int8(
     quantized = components.quantize_graph(graph=fp32, summary=summary, recipe=recipe)
     dynamic = dressed(quantized, "Quantize", GRAPH).outputs["quantized"]
     logged = _transform(dynamic, summary, flow.INSERT_LOGGING, "Insert logging")
-    planned = _plan(calibration_uri, shards, batch_size, calibration_limit)
+    planned = _plan(calibration_uri, shards, batch_size, calibration_limit, "Plan shards")
     reading = {"preprocessing": preprocessing, "batch_size": batch_size}
-    log = _calibrate(logged, summary, planned, {"dataset_uri": calibration_uri, **reading})
+    log = _calibrate(logged, summary, planned, recipe, reading)
     int8 = _lower(dynamic, log, summary, recipe)
-    validation = {"dataset_uri": validation_uri, **reading}
+    judged = _plan(validation_uri, evaluation_shards, batch_size, 0, "Plan evaluation")
     report = components.report(
         model=model,
         summary=summary,
         decisions=quantized.outputs["decisions"],
         fp32_graph=fp32,
         int8_graph=int8,
-        fp32_evaluation=_evaluate(fp32, summary, validation, "Evaluate FP32"),
-        int8_evaluation=_evaluate(int8, summary, validation, "Evaluate INT8"),
+        fp32_evaluation=_evaluate(fp32, summary, judged, reading, "FP32"),
+        int8_evaluation=_evaluate(int8, summary, judged, reading, "INT8"),
         timings=_benchmark(fp32, int8, summary),
         tolerance=tolerance,
     )

@@ -32,6 +32,7 @@ OUTPUTS = HERE.parents[1] / "local_outputs"
 @click.option("--outputs", "output_names", default="", help="Names of the outputs; found when left out.")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Recipe file.")
 @click.option("--shards", default=flow.SHARDS, help="Calibration tasks.")
+@click.option("--evaluation-shards", default=flow.EVALUATION_SHARDS, help="Evaluation tasks for each graph.")
 @click.option("--batch-size", default=flow.BATCH_SIZE, help="Examples a batch.")
 @click.option("--limit", "calibration_limit", default=flow.CALIBRATION_LIMIT, help="Calibration examples; 0 for all.")
 @click.option("--tolerance", default=flow.TOLERANCE, help="Points of top-1 that INT8 may lose.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError, DataError
 from octavo.graph import load_graph, save_graph
+from octavo.graph.min_max_log import Examples, read_log, read_log_file
+from octavo.recipe import Algorithm, Calibration
 from octavo.runtime import worker
 
 
@@ -37,7 +40,7 @@ def test_the_command_writes_what_calibrating_in_this_process_gives(tmp_path: Pat
         load_graph(graph), open_dataset(data), Shard(start=4, stop=9), preprocessing=PRESETS["unit"], batch_size=4
     )
     text = (tmp_path / "log").read_text()
-    assert text == "".join(records)
+    assert text == "".join(read_log(records).lines())
     assert text.count("\n") == 1 + 2 * len(NODES)
 
 
@@ -50,7 +53,7 @@ def test_a_fault_comes_back_as_what_it_was_and_no_log_is_written(tmp_path: Path,
 
 
 def test_a_process_that_dies_is_told(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(_function: str, _argument: str) -> None:
+    def die(*_call: object, **_options: object) -> None:
         raise worker.WorkerDiedError("the process was killed: out of memory")
 
     monkeypatch.setattr(worker, "call", die)
@@ -61,3 +64,79 @@ def test_a_process_that_dies_is_told(graph: Path, tmp_path: Path, monkeypatch: p
 def test_a_shard_that_holds_nothing_is_refused_at_the_command_line(tmp_path: Path, graph: Path) -> None:
     arguments = f"calibrate --in-graph={graph} --log={tmp_path / 'log'} --dataset=d --start=3 --stop=3"
     assert isinstance(CliRunner().invoke(cli, arguments.split()).exception, DataError)
+
+
+PIXEL = 255
+"""The first number of the example 13, and of no other."""
+
+FUNCTIONS = """
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+def unit(image):
+    return image.astype(np.float32) / np.float32(255)
+
+def killed_once(image):
+    if image[0, 0, 0] == 255 and not Path("killed").exists():
+        Path("killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return unit(image)
+
+def killed_always(image):
+    if image[0, 0, 0] == 255:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return unit(image)
+
+def refused(image):
+    if image[0, 0, 0] == 255:
+        raise ValueError("a bright corner")
+    return unit(image)
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """23 examples, in a folder whose module `killers` preprocesses them."""
+    x = np.random.default_rng(3).integers(0, PIXEL, (23, 6, 6, 3), np.uint8)
+    x[13, 0, 0, 0] = PIXEL
+    (tmp_path / "killers.py").write_text(FUNCTIONS)
+    monkeypatch.chdir(tmp_path)
+    return write_arrays(tmp_path / "d.npz", x=x)
+
+
+def logged(graph: Path, data: str, function: str = "unit", **options: Any) -> bytes:
+    log = graph.with_name(f"{function}.log")
+    settings: dict[str, Any] = {"preprocessing": f"{{function: 'killers:{function}'}}", "batch_size": 2, **options}
+    calibrate_file(graph, log, dataset_uri=data, shard=Shard(start=0, stop=23), **settings)
+    return log.read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", ["order_statistic", "moving_average", "mse"])
+def test_the_log_is_the_same_whatever_the_number_of_processes(graph: Path, data: str, algorithm: Algorithm) -> None:
+    calibration = Calibration(algorithm=algorithm)
+    assert len({logged(graph, data, calibration=calibration, workers=workers) for workers in (1, 3)}) == 1
+
+
+def test_a_process_killed_within_its_shard_is_begun_again_and_the_bytes_are_the_same(graph: Path, data: str) -> None:
+    found = logged(graph, data, "killed_once", workers=2)
+    assert Path("killed").exists()
+    assert found == logged(graph, data)
+
+
+def test_a_shard_whose_process_is_killed_each_time_fails_by_its_name(graph: Path, data: str) -> None:
+    wanted = "broke off in the shard 1, examples 12 to 22: its process was killed by SIGKILL, at the attempt 3"
+    with pytest.raises(CalibrationError, match=wanted):
+        logged(graph, data, "killed_always", workers=2)
+    assert not graph.with_name("killed_always.log").exists()
+
+
+def test_a_shard_that_fails_is_left_out_where_the_recipe_allows_it_and_the_log_says_so(graph: Path, data: str) -> None:
+    with pytest.raises(DataError, match=r"a bright corner \(in the shard 1, examples 12 to 22\)"):
+        logged(graph, data, "refused", workers=2)
+    logged(graph, data, "refused", workers=2, calibration=Calibration(required_examples=0.4))
+    log = read_log_file(graph.with_name("refused.log"))
+    assert log.examples == (Examples(0, 12), Examples(12, 23, missing=True))
+    assert {len(ranges) for ranges in log.ranges.values()} == {6}

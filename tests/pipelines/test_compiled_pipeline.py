@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from octavo.image import IMAGE
 
@@ -18,7 +22,8 @@ Documents = tuple[dict[str, Any], dict[str, Any]]
 DISPLAY_NAMES = {
     "Fetch model", "Summarize", "Freeze", "Optimize", "Quantize", "Insert logging", "Plan shards",
     "Calibrate shards", "Calibrate", "Merge logs", "Freeze ranges", "Fuse", "Evaluate FP32", "Evaluate INT8",
-    "Benchmark", "Report", "Publish",
+    "Benchmark", "Report", "Publish", "Plan evaluation", "Evaluate FP32 shards", "Evaluate INT8 shards",
+    "Merge FP32 evaluations", "Merge INT8 evaluations",
 }  # fmt: skip
 
 
@@ -86,6 +91,7 @@ def test_what_reads_or_writes_mutable_things_or_the_clock_is_never_cached(docume
     assert fresh == {
         "Fetch model",
         "Plan shards",
+        "Plan evaluation",
         "Calibrate",
         "Evaluate FP32",
         "Evaluate INT8",
@@ -105,7 +111,7 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
     }
 
     assert {label[key] for key in executors} == {
-        "Fetch model", "Plan shards", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
+        "Fetch model", "Plan shards", "Plan evaluation", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
     }  # fmt: skip
     for settings in executors.values():
         (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
@@ -114,22 +120,45 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
         assert as_volume["optional"]
 
 
-def test_the_loop_runs_over_typed_shards_that_come_as_an_unnamed_output(documents: Documents) -> None:
+LOOPS = {
+    "Calibrate shards": "plan-shards",
+    "Evaluate FP32 shards": "plan-shards-2",
+    "Evaluate INT8 shards": "plan-shards-2",
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_runs_over_typed_shards_that_come_as_an_unnamed_output(documents: Documents, name: str) -> None:
     pipeline = documents[0]
-    loop = tasks(pipeline)["Calibrate shards"]
+    loop = tasks(pipeline)[name]
     item = loop["parameterIterator"]["itemInput"]
     inputs = pipeline["components"][loop["componentRef"]["name"]]["inputDefinitions"]["parameters"]
 
-    assert item == "pipelinechannel--plan-shards-Output-loop-item"
+    assert item == f"pipelinechannel--{LOOPS[name]}-Output-loop-item"
     assert inputs[item]["parameterType"] == "STRUCT"
 
 
-def test_only_the_shards_reach_the_loop_as_another_tasks_parameter(documents: Documents) -> None:
+@pytest.mark.parametrize("name", LOOPS)
+def test_only_the_shards_reach_a_loop_as_another_tasks_parameter(documents: Documents, name: str) -> None:
     # kfp.local replaces every such parameter by the loop's item
-    parameters = tasks(documents[0])["Calibrate shards"]["inputs"]["parameters"]
+    parameters = tasks(documents[0])[name]["inputs"]["parameters"]
 
     from_tasks = [name for name, source in parameters.items() if "taskOutputParameter" in source]
-    assert from_tasks == ["pipelinechannel--plan-shards-Output"]
+    assert from_tasks == [f"pipelinechannel--{LOOPS[name]}-Output"]
+
+
+def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(
+    pipeline_folder: Path, tmp_path: Path, documents: Documents
+) -> None:
+    compiled = tmp_path / "pipeline.yaml"
+    command = [sys.executable, str(pipeline_folder / "pipeline.py"), f"--output={compiled}"]
+    subprocess.run(command, env={**os.environ, "OCTAVO_PARALLELISM": "7"}, check=True)
+    limited, _ = yaml.safe_load_all(compiled.read_text())
+
+    assert {name: tasks(limited)[name]["iteratorPolicy"]["parallelismLimit"] for name in LOOPS} == dict.fromkeys(
+        LOOPS, 7
+    )
+    assert not [name for name in LOOPS if "iteratorPolicy" in tasks(documents[0])[name]]
 
 
 def test_no_placeholder_that_a_server_leaves_unresolved(pipeline_folder: Path, documents: Documents) -> None:

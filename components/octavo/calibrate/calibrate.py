@@ -1,11 +1,12 @@
-"""Calibrate a shard, in the worker process, whose every op runs on one thread.
+"""Calibrate shards, in the worker process, whose every op runs on one thread.
 
 So that a shard's log does not depend on the machine's cores, ops use one thread there, and the cores are put to use by
-several batches at once.
+several batches at once, and by several processes.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,19 +14,27 @@ from pydantic import BaseModel
 
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
+from octavo.files import write_atomically
+from octavo.graph.min_max_log import join_logs, read_log_file
+from octavo.recipe import Calibration
 from octavo.runtime import worker
+
+SECONDS = 24 * 3600.0
+"""How long a calibration may take."""
 
 
 class Request(BaseModel):
-    """What the process is to do; the fields are those of `calibrate_file`."""
+    """What the process is to do; the fields are those of `calibrate_shards`."""
 
     logged_graph: Path
-    log: Path
+    logs: tuple[Path, ...]
     dataset_uri: str
-    shard: Shard
+    shards: tuple[Shard, ...]
     preprocessing: str
     batch_size: int
     inputs: tuple[str, ...]
+    calibration: Calibration
+    workers: int
 
 
 def calibrate_file(
@@ -37,10 +46,13 @@ def calibrate_file(
     preprocessing: str,
     batch_size: int,
     inputs: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    workers: int = 1,
 ) -> None:
     """Run one shard through the logged graph and write its min/max log.
 
-    The log does not depend on how the data set was split: it is the part of the whole log that these batches make.
+    The log does not depend on how the data set was split, nor on the number of processes: it is the part of the whole
+    log that these batches make, in canonical order.
 
     Args:
         logged_graph: the dynamic-range graph with logging inserted.
@@ -49,21 +61,57 @@ def calibrate_file(
         shard: one of the shards that plan_shards made.
         preprocessing: a preset's name, or a preprocessing document.
         batch_size: examples a batch, as the shards were planned.
-        inputs: the image input's name; found where left out.
+        inputs: the inputs' names; found where left out.
+        calibration: the recipe's part on calibration; the default's where left out.
+        workers: processes at a time, each with a part of the shard.
 
     Raises:
-        OctavoError: when the graph, the data or the preprocessing cannot be used; no log is written then.
+        OctavoError: when the graph, the data or the preprocessing cannot be used, or a part's process died again and
+            again; no log is written then, but for a recipe that does not require all examples.
     """
+    with tempfile.TemporaryDirectory(prefix="octavo-logs-") as folder:
+        parts = [shard] if workers == 1 else shard.parts(workers, batch_size)
+        logs = [Path(folder, f"{part.index}.txt") for part in parts]
+        calibrate_shards(
+            logged_graph,
+            logs,
+            dataset_uri=dataset_uri,
+            shards=parts,
+            preprocessing=preprocessing,
+            batch_size=batch_size,
+            inputs=inputs,
+            calibration=calibration,
+            workers=workers,
+        )
+        joined = join_logs([read_log_file(part) for part in logs])
+    write_atomically(log, (line.encode() for line in joined.lines()))
+
+
+def calibrate_shards(
+    logged_graph: Path,
+    logs: Sequence[Path],
+    *,
+    dataset_uri: str,
+    shards: Sequence[Shard],
+    preprocessing: str,
+    batch_size: int,
+    inputs: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    workers: int = 1,
+) -> None:
+    """Run shards through the logged graph, some at a time, and write a log for each: see `calibrate_file`."""
     request = Request(
         logged_graph=logged_graph,
-        log=log,
+        logs=tuple(logs),
         dataset_uri=dataset_uri,
-        shard=shard,
+        shards=tuple(shards),
         preprocessing=preprocessing,
         batch_size=batch_size,
         inputs=tuple(inputs),
+        calibration=calibration or Calibration(),
+        workers=workers,
     )
     try:
-        worker.call("octavo.calibrate.worker:write_log", request.model_dump_json())
+        worker.call("octavo.calibrate.worker:write_logs", request.model_dump_json(), timeout=SECONDS)
     except worker.WorkerDiedError as fault:
         raise CalibrationError(f"calibration broke off: {fault}") from fault

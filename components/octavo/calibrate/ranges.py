@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,16 +20,17 @@ from octavo.graph.graph import Graph
 from octavo.graph.log_records import format_examples, format_histogram, format_record, format_sum
 from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
+from octavo.runtime.in_order import in_order
 
 BATCHES_AT_ONCE = 4
 """Batches in the graph at a time, at most: memory is bounded by it."""
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-
 
 CORRECTED_EVERY = 4
 """Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
+
+UNNUMBERED: frozenset[Algorithm] = frozenset({"order_statistic", "min_max"})
+"""For these a log is Intel's to the byte; for the others each range says its batch."""
 
 
 def shard_records(
@@ -58,7 +56,7 @@ def shard_records(
         preprocessing: how images become the graph's input.
         batch_size: examples a batch; a graph with a batch of its own runs at that.
         inputs: the inputs' names; all Placeholders where left out.
-        algorithm: what the log is for: moving averages need each batch's place, others histograms.
+        algorithm: what the log is for: averages need each batch's place, others histograms.
         at_once: batches in the graph at a time, at most, and never more than the machine has cores.
 
     Raises:
@@ -87,25 +85,13 @@ def shard_records(
             return batch, session.measure(taken.feed(batch), corrections=corrected)
 
         for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
-            place = batch.start // step if algorithm == "moving_average" else -1
+            place = -1 if algorithm in UNNUMBERED else batch.start // step
             yield from _range_lines(observed, measured, batch, place)
             _add_corrections(sums, observed, measured, batch)
         yield from (format_sum(node, total) + "\n" for node, total in sums.items())
         yield from (
             format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
         )
-
-
-def in_order(work: Callable[[In], Out], items: Iterable[In], *, at_once: int) -> Iterator[Out]:
-    """The results in the items' order, while up to `at_once` items are worked on by threads."""
-    with ThreadPoolExecutor(at_once) as pool:
-        pending: deque[Future[Out]] = deque()
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= at_once:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: int) -> Iterator[str]:

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+
 from octavo.calibrate.calibrate import Request
-from octavo.calibrate.ranges import shard_records
+from octavo.calibrate.ranges import BATCHES_AT_ONCE, shard_records
 from octavo.data.dataset import open_dataset
 from octavo.data.preprocessing import preprocessing
+from octavo.errors import CalibrationError, OctavoError
 from octavo.files import write_atomically
+from octavo.graph.log_records import format_examples
 from octavo.graph.proto import load_graph
+from octavo.runtime.forks import TaskDiedError, run_forked
 
 
-def write_log(text: str) -> None:
-    """Calibrate in this process and write the log, whole or not at all.
+def write_logs(text: str) -> None:
+    """Calibrate shards in forks of this process, and write the log of each, whole or not at all.
 
     Args:
         text: a `Request` as JSON.
 
     Raises:
-        OctavoError: as `calibrate_file` does.
+        OctavoError: as `calibrate_shards` does, naming the shard.
     """
     request = Request.model_validate_json(text)
+    tasks = [partial(_write_log, request, number) for number in range(len(request.shards))]
+    failed = run_forked(tasks, at_once=request.workers)
+    for number, fault in sorted(failed.items()):
+        if request.calibration.required_examples == 1:
+            raise _named(request, number, fault)
+        shard = request.shards[number]
+        write_atomically(request.logs[number], format_examples(shard.start, shard.stop, missing=True) + "\n")
+
+
+def _write_log(request: Request, number: int) -> None:
     records = shard_records(
         load_graph(request.logged_graph),
         open_dataset(request.dataset_uri),
-        request.shard,
+        request.shards[number],
         preprocessing=preprocessing(request.preprocessing),
         batch_size=request.batch_size,
         inputs=request.inputs,
+        algorithm=request.calibration.algorithm,
+        at_once=min(BATCHES_AT_ONCE, max(1, (os.cpu_count() or 1) // request.workers)),
     )
-    write_atomically(request.log, "".join(records))
+    write_atomically(request.logs[number], (line.encode() for line in records))
+
+
+def _named(request: Request, number: int, fault: OctavoError) -> OctavoError:
+    """The fault with the shard's name."""
+    shard = request.shards[number]
+    where = f"in the shard {shard.index}, examples {shard.start} to {shard.stop - 1}"
+    if isinstance(fault, TaskDiedError):
+        return CalibrationError(f"calibration broke off {where}: {fault}")
+    return type(fault)(f"{fault} ({where})")

@@ -18,8 +18,10 @@ from octavo.options import COMMA_LIST
 @click.option("--inputs", type=COMMA_LIST, default="", help="Name of the image input; found when left out.")
 @click.option("--outputs", type=COMMA_LIST, required=True, help="Name of the classes' scores.")
 @click.option("--limit", default=0, show_default=True, help="Use the first images only; 0 for all.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the evaluation to this JSON file.")
 def command(
+    *,
     in_graph: Path,
     dataset: str,
     preprocessing: str,
@@ -27,6 +29,7 @@ def command(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     limit: int,
+    workers: int,
     output: Path | None,
 ) -> None:
     """Measure a graph's top-1 and top-5 on labelled images."""
@@ -40,6 +43,7 @@ def command(
         inputs=inputs,
         outputs=outputs,
         limit=limit,
+        workers=workers,
     )
     if output is not None:
         write_json(output, result.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The KFP component of evaluate."""
+"""The KFP components of evaluate: a whole data set in one pod, or its shards in many."""
 
 from kfp import dsl
 
@@ -44,3 +44,61 @@ def evaluate(
         limit=limit,
     )
     write_json(evaluation.path, result.model_dump(mode="json"))
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def evaluate_shard(
+    *,
+    graph: dsl.Input[dsl.Model],
+    summary: dsl.Input[dsl.Artifact],
+    manifest: dsl.Input[dsl.Artifact],
+    shard: dict[str, int],
+    preprocessing: str,
+    batch_size: int,
+    ranking: dsl.Output[dsl.Artifact],
+) -> None:
+    """Run one shard of a labelled data set through a graph, for merge_evaluations.
+
+    Args:
+        graph: A frozen graph, FP32 or INT8.
+        summary: The model's summary, which names the inputs and outputs.
+        manifest: The data set, as plan_shards wrote it down; only the shard's examples are read.
+        shard: One of the shards that plan_shards made.
+        preprocessing: A preset's name, or a preprocessing document.
+        batch_size: Examples a batch, as the shards were planned.
+        ranking: What the graph thinks of each image, as JSON.
+    """
+    from pathlib import Path
+
+    from octavo.data.shard import Shard
+    from octavo.ends import read_ends
+    from octavo.evaluate.evaluate import evaluate_shard
+
+    ends = read_ends(summary.path)
+    evaluate_shard(
+        Path(graph.path),
+        Path(ranking.path),
+        dataset_uri=manifest.path,
+        shard=Shard.model_validate(shard),
+        preprocessing=preprocessing,
+        batch_size=batch_size,
+        inputs=ends.inputs,
+        outputs=ends.outputs,
+    )
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def merge_evaluations(*, rankings: dsl.Input[list[dsl.Artifact]], evaluation: dsl.Output[dsl.Artifact]) -> None:
+    """Judge what a graph thinks of the images of all shards, by exact counts.
+
+    Args:
+        rankings: What evaluate_shard wrote for each shard.
+        evaluation: Accuracy and predictions, as JSON.
+    """
+    from pathlib import Path
+
+    from octavo.evaluate.evaluate import merge_files
+    from octavo.files import write_json
+
+    merged = merge_files([Path(ranking.path) for ranking in rankings])
+    write_json(evaluation.path, merged.model_dump(mode="json"))

@@ -9,6 +9,7 @@ commutative to the bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ NOTHING = 2.0**-100
 """Values nearer to zero count as zero, so that it does not matter where a processor flushes denormal numbers."""
 
 _BITS = BINS.bit_length() - 1
+
+_WIDEST = 26
+"""The largest exponent at which no value scaled in float32 is a denormal number."""
 
 _BLOCK = 1 << 16
 """Values that are counted at a time: they stay in a processor's cache."""
@@ -56,13 +60,14 @@ class Histogram:
         if not (np.isfinite(low) and np.isfinite(high)):
             raise CalibrationError("values are NaN or infinite; wanted finite numbers")
         exponent = exponent_for(low, high)
-        scale = np.float32(2.0**-exponent)
+        kind: type[np.floating[Any]] = np.float32 if exponent <= _WIDEST else np.float64
+        scale: Any = kind(2.0**-exponent)
         counts = np.zeros(2 * BINS, np.int64)
         for start in range(0, len(flat), _BLOCK):
             block = flat[start : start + _BLOCK]
             if low < 0:
                 block = np.where((block < 0) & (block > -NOTHING), np.float32(0), block)
-            places = np.floor(block * scale).astype(np.int64)
+            places = np.floor(block.astype(kind, copy=False) * scale).astype(np.int64)
             places += BINS
             counts += np.bincount(places, minlength=2 * BINS)
         return cls.trimmed(exponent, -BINS, counts)

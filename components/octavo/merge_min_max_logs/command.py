@@ -10,15 +10,22 @@ import click
 @click.command("merge-min-max-logs")
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The merged log.")
-def command(logs: tuple[Path, ...], output: Path) -> None:
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe file, which may allow shards to fail.")
+def command(logs: tuple[Path, ...], output: Path, recipe: Path | None) -> None:
     """Merge min/max LOGS into one, in an order that does not depend on theirs.
 
-    A log is what calibrate wrote, or the standard error of a program that ran the logged graph.
+    A log is what calibrate wrote, or the standard error of a program that ran the logged graph, plain or compressed by
+    gzip.
     """
     from octavo.graph.min_max_log import describe_skipped
-    from octavo.merge_min_max_logs.merge import merge_logs
+    from octavo.merge_min_max_logs.merge import merge_logs, missing_examples
+    from octavo.recipe import load_recipe
 
-    log = merge_logs(logs, output)
-    click.echo(f"{len(log)} records of {len(log.records)} nodes")
+    required = load_recipe(recipe).calibration.required_examples
+    log = merge_logs(logs, output, required_examples=required)
+    click.echo(f"{len(log)} records of {len(log.nodes)} nodes")
+    missing, examples = missing_examples(log)
+    if missing:
+        click.echo(f"missing: {missing} of {examples} examples, those of shards that failed")
     if log.skipped:
         click.echo(f"skipped lines: {describe_skipped(log.skipped)}")

@@ -26,7 +26,8 @@ POINTS = click.FloatRange(min=0)
 @click.option("--inputs", type=COMMA_LIST, default="", help="Names of the inputs; found when left out.")
 @click.option("--outputs", type=COMMA_LIST, default="", help="Names of the outputs; found when left out.")
 @click.option("--batch-size", type=AT_LEAST_1, default=flow.BATCH_SIZE, show_default=True, help="Examples a batch.")
-@click.option("--shards", type=AT_LEAST_1, default=1, show_default=True, help="Parts to calibrate one after the other.")
+@click.option("--shards", type=AT_LEAST_1, default=1, show_default=True, help="Parts to calibrate at least.")
+@click.option("--workers", type=AT_LEAST_1, default=1, show_default=True, help="Processes that calibrate and evaluate.")
 @click.option(
     "--limit",
     type=AT_LEAST_0,

@@ -38,6 +38,7 @@ class Job:
         shards: parts that the calibration data are split into; the result does not depend on it.
         limit: examples that calibration reads at most; 0 for all.
         tolerance: points of top-1 that the INT8 graph may lose.
+        workers: processes that calibrate, and evaluate, at a time; the result does not depend on it.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Job:
     shards: int = 1
     limit: int = flow.CALIBRATION_LIMIT
     tolerance: float = flow.TOLERANCE
+    workers: int = 1
 
 
 class Files:
@@ -152,28 +154,30 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
 
 def _calibrate(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
     """The dynamic-range graph, and the log of its ranges."""
-    from octavo.calibrate.calibrate import calibrate_file
+    from octavo.calibrate.calibrate import calibrate_shards
     from octavo.merge_min_max_logs.merge import merge_logs
     from octavo.plan_shards.plan import plan_shards
 
     with step("Quantize"):
         graphs.quantize()
     with step("Plan shards"):
-        shards = plan_shards(job.calibration, shards=job.shards, batch_size=job.batch_size, limit=job.limit)
+        count = max(job.shards, job.workers)
+        shards = plan_shards(job.calibration, shards=count, batch_size=job.batch_size, limit=job.limit)
     logs = [files.folder / f"min_max_log.{shard.index}.txt" for shard in shards]
     with step("Calibrate"):
-        for shard, log in zip(shards, logs, strict=True):
-            calibrate_file(
-                files.logged,
-                log,
-                dataset_uri=job.calibration,
-                shard=shard,
-                preprocessing=job.preprocessing,
-                batch_size=job.batch_size,
-                inputs=graphs.inputs,
-            )
+        calibrate_shards(
+            files.logged,
+            logs,
+            dataset_uri=job.calibration,
+            shards=shards,
+            preprocessing=job.preprocessing,
+            batch_size=job.batch_size,
+            inputs=graphs.inputs,
+            calibration=job.recipe.calibration,
+            workers=job.workers,
+        )
     with step("Merge logs"):
-        merge_logs(logs, files.log)
+        merge_logs(logs, files.log, required_examples=job.recipe.calibration.required_examples)
 
 
 def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
@@ -220,5 +224,6 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         batch_size=job.batch_size,
         inputs=graphs.inputs,
         outputs=graphs.outputs,
+        workers=job.workers,
     )
     write_json(evaluation, result.model_dump(mode="json"))

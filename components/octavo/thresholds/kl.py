@@ -8,7 +8,8 @@ S. Migacz, 8-bit inference with TensorRT, 2017. For a threshold after n bins:
     divergence = sum of p * log(p / q), both scaled to 1
 
 q must not see the values beyond the threshold, or clipping would cost nothing. A threshold whose q is empty where p is
-not is none. The first bin, where a Relu puts all its zeros, counts as its neighbour does: zeros are exact in any range.
+not is none, so that each is drawn in to the next bin that holds something. The first bin, where a Relu puts all its
+zeros, counts as its neighbour does: zeros are exact in any range.
 """
 
 from __future__ import annotations
@@ -36,15 +37,24 @@ def kl(evidence: Evidence, _settings: Calibration) -> tuple[float, float]:
     if evidence.codes != "shifted" and len(counts) > 1:
         counts[0] = counts[1]
     below = -bins.first
-    best, least = 1.0, np.inf
+    best, least = (0, len(counts)), np.inf
     for share in np.linspace(1.0, groups / len(counts), CANDIDATES) if len(counts) > groups else ():
-        start, stop = below - round(share * below), below + round(share * (len(counts) - below))
-        found = divergence(counts, start, stop, groups)
+        wide = below - round(share * below), below + round(share * (len(counts) - below))
+        ends = _drawn_in(counts, *wide)
+        found = divergence(counts, *ends, groups)
         if found < least:
-            best, least = float(share), found
+            best, least = ends, found
     if evidence.codes == "shifted":
-        return best * low, best * high
-    return clipped(evidence, round(best * len(counts)) * bins.width)
+        return max(low, (best[0] + bins.first) * bins.width), min(high, (best[1] + bins.first) * bins.width)
+    return clipped(evidence, best[1] * bins.width)
+
+
+def _drawn_in(counts: Array, start: int, stop: int) -> tuple[int, int]:
+    """The same bins without the empty ones at their ends; shifted codes' only, since the others begin at zero."""
+    filled = np.flatnonzero(counts[start:stop])
+    if not len(filled):
+        return start, stop
+    return (start + int(filled[0]) if start else 0), start + int(filled[-1]) + 1
 
 
 def divergence(counts: Array, start: int, stop: int, groups: int) -> float:
