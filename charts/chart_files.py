@@ -1,7 +1,8 @@
 """Write what the chart takes from the project: `make chart`.
 
 charts/octavo/files: the compiled pipeline in two parts, the table of its steps and the names of its credentials;
-Chart.yaml's versions; and the chart's README.md from the comments in values.yaml. A test fails when one is not current.
+Chart.yaml's versions; the chart's README.md from the comments in values.yaml; and the table of steps in docs/sizing.md.
+A test fails when one is not current.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any
 import yaml
 
 from octavo import __version__
-from step_table import needs, step_table
+from step_table import as_text, needs, step_table
 
 CHART = Path(__file__).resolve().parent / "octavo"
 COMPILED = CHART.parents[1] / "pipelines" / "quantize_int8" / "pipeline.yaml"
+
+SIZING = CHART.parents[1] / "docs" / "sizing.md"
 
 README = """\
 # octavo, the chart
@@ -54,12 +57,22 @@ def chart_files() -> dict[Path, str]:
         CHART / "Chart.yaml": re.sub(
             r"^(version|appVersion): .*$", rf"\1: {__version__}", (CHART / "Chart.yaml").read_text(), flags=re.MULTILINE
         ),
+        SIZING: _with_steps(SIZING.read_text(encoding="utf-8"), step_table(pipeline, platform)),
         CHART / "README.md": README.format(values=_values_table()),
     }
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what stands in two places twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whatever it is."""
+        del data
+        return True
+
+
 def _dump(document: Any) -> str:
-    return str(yaml.safe_dump(document, sort_keys=False, width=120))
+    return str(yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120))
 
 
 def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
@@ -81,8 +94,7 @@ def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, A
 def _parameter(given: dict[str, Any]) -> dict[str, Any]:
     made = {"description": given["description"], "required": "defaultValue" not in given}
     if "defaultValue" in given:
-        value = given["defaultValue"]
-        made["default"] = f"{value:g}" if isinstance(value, float) else str(value)
+        made["default"] = as_text(given["defaultValue"])
     return made
 
 
@@ -93,6 +105,23 @@ def _credentials(platform: dict[str, Any]) -> dict[str, Any]:
         "variables": [entry["envVar"] for entry in first["secretAsEnv"][0]["keyToEnv"]],
         "folder": first["secretAsVolume"][0]["mountPath"],
     }
+
+
+def _with_steps(page: str, steps: list[dict[str, Any]]) -> str:
+    """The page with the table of what each step asks for."""
+    rows = [
+        f"| `{step['name']}` | {_span(step, 'cpu')} | {_span(step, 'memory')} | {'yes' if step['stores'] else ''} |"
+        for step in steps
+    ]
+    head = ["| step | CPU | memory | uses the object store |", "| --- | --- | --- | --- |"]
+    table = "\n".join([*head, *rows])
+    mark = r"(<!-- generated: steps -->\n).*?(<!-- end -->)"
+    return re.sub(mark, lambda found: f"{found[1]}{table}\n{found[2]}", page, flags=re.DOTALL)
+
+
+def _span(step: dict[str, Any], what: str) -> str:
+    low, high = (step["resources"][kind][what] for kind in ("requests", "limits"))
+    return low if low == high else f"{low} to {high}"
 
 
 def _values_table() -> str:

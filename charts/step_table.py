@@ -79,8 +79,7 @@ def _step(task: _Task, pipeline: Document, names: Document, stores: Document) ->
 def _parameter(task: _Task, value: Document, names: Document) -> dict[str, str]:
     """Where a parameter comes from: {"constant": text}, {"workflow": parameter} or {"each": step}."""
     if "runtimeValue" in value:
-        constant = value["runtimeValue"]["constant"]
-        return {"constant": constant if isinstance(constant, str) else json.dumps(constant)}
+        return {"constant": as_text(value["runtimeValue"]["constant"])}
     source = value["componentInputParameter"]
     if task.around is None:
         return {"workflow": source}
@@ -88,6 +87,13 @@ def _parameter(task: _Task, value: Document, names: Document) -> dict[str, str]:
         outer = task.around["inputs"]["parameters"][LOOP_ITEM.sub("", source)]
         return {"each": names[outer["taskOutputParameter"]["producerTask"]]}
     return {"workflow": task.around["inputs"]["parameters"][source]["componentInputParameter"]}
+
+
+def as_text(value: Any) -> str:
+    """A parameter's value as a command line has it: KFP keeps whole numbers as 10.0, lists and mappings become JSON."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _artifact(task: _Task, pipeline: Document, value: Document, names: Document) -> dict[str, Any]:

@@ -28,8 +28,13 @@ Document = dict[str, Any]
 
 def find_helm() -> Path | None:
     """The Helm that `make test` puts beside Python, or the machine's own."""
-    beside = Path(sysconfig.get_path("scripts")) / "helm"
-    found = beside if beside.exists() else shutil.which("helm")
+    return find_program("helm")
+
+
+def find_program(name: str) -> Path | None:
+    """A program beside Python, or on the path."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    found = beside if beside.exists() else shutil.which(name)
     return Path(found) if found else None
 
 

