@@ -12,9 +12,15 @@ from octavo.data.batches import Batch, batches
 from octavo.data.blocks import Block
 from octavo.data.dataset import Dataset
 from octavo.data.folder import ImageBlock
-from octavo.data.inputs import ModelInput, ModelInputs, one_image
+from octavo.data.inputs import ModelInput, ModelInputs
 from octavo.data.preprocessing import PRESETS, Preprocessing
 from octavo.graph.tensors import Array
+
+
+def one_image(size: tuple[int, int] | None, channels: int = 3) -> ModelInputs:
+    """The inputs of a graph that takes float32 images and nothing else."""
+    height, width = size or (None, None)
+    return ModelInputs((ModelInput("image", "float32", (None, height, width, channels)),))
 
 
 def block(dataset: Dataset, start: int = 0, stop: int | None = None) -> Block:

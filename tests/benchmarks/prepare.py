@@ -10,7 +10,7 @@ import numpy as np
 
 from octavo.data.batches import batches
 from octavo.data.dataset import open_dataset
-from octavo.data.image_input import image_input
+from octavo.data.inputs import model_inputs
 from octavo.data.preprocessing import preprocessing
 from octavo.freeze_graph.freeze import freeze_model
 from octavo.graph.proto import load_graph
@@ -57,14 +57,13 @@ def build_resnet50(path: Path) -> Path:
 
 def write_images(frozen: Path, subject: Subject, dataset: str, path: Path, count: int) -> None:
     """Write the first images of a data set as the model takes them: float32 [count, height, width, 3]."""
-    taken = image_input(load_graph(frozen))
     read = batches(
         open_dataset(dataset),
         preprocessing(subject.preprocessing),
         start=0,
         stop=count,
         batch_size=50,
-        image_size=taken.size,
+        inputs=model_inputs(load_graph(frozen)),
     )
     np.save(path, np.concatenate([batch.images for batch in read]))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blocks_of import one_image
 from images import noise, write_arrays, write_images, write_labels
 from octavo.data.batches import Batch, batches
 from octavo.data.dataset import Dataset, open_dataset
@@ -30,7 +31,7 @@ def drawn(
     channels: int = 1,
 ) -> list[Batch]:
     stop = len(dataset) if stop is None else stop
-    found = batches(dataset, preprocessing, start=start, stop=stop, batch_size=4, image_size=size, channels=channels)
+    found = batches(dataset, preprocessing, start=start, stop=stop, batch_size=4, inputs=one_image(size, channels))
     return list(found)
 
 

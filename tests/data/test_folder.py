@@ -7,6 +7,7 @@ import pytest
 
 from blocks_of import file_names as names
 from blocks_of import images as drawn
+from blocks_of import one_image
 from images import encoded, noise, write_images, write_labels
 from octavo.data.batches import batches
 from octavo.data.dataset import open_dataset
@@ -122,7 +123,7 @@ def test_the_first_broken_image_is_the_one_that_is_told(tmp_path: Path) -> None:
     write_images(tmp_path, {f"{index:02}.png": noise() for index in range(20)})
     for broken in ("05.png", "06.png", "12.png"):
         (tmp_path / broken).write_bytes(encoded(noise())[:60])
-    found = batches(open_dataset(str(tmp_path)), PRESETS["raw"], start=0, stop=20, batch_size=1)
+    found = batches(open_dataset(str(tmp_path)), PRESETS["raw"], start=0, stop=20, batch_size=1, inputs=one_image(None))
     assert [next(found).start for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(DataError, match=r"the image '.*05\.png' .* cannot be decoded"):
         next(found)

@@ -65,6 +65,19 @@ def test_inputs_that_cannot_be_fed_say_why(nodes: list[Node], inputs: tuple[str,
         model_inputs(graph_of(*nodes), inputs)
 
 
+@pytest.mark.parametrize(("batch", "asked", "steps"), [(None, 32, 32), (1, 32, 1), (8, 32, 8), (8, 8, 8)])
+def test_a_graphs_own_batch_counts(batch: int | None, asked: int, steps: int) -> None:
+    assert ModelInputs((ModelInput("a", "float32", (batch, 2)),)).steps(asked) == steps
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"), [(32, r"takes 5 examples at once.*give a multiple of 5"), (0, "batch size is 0")]
+)
+def test_a_batch_size_that_does_not_fit_is_refused(asked: int, why: str) -> None:
+    with pytest.raises(SpecError, match=why):
+        ModelInputs((ModelInput("a", "float32", (5, 2)),)).steps(asked)
+
+
 @pytest.mark.parametrize(
     ("shape", "layout", "image"),
     [

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from images import noise, write_arrays, write_images, write_labels
+from blocks_of import one_image
+from images import encoded, noise, write_arrays, write_images, write_labels
 from octavo.data.batches import batches
 from octavo.data.dataset import open_dataset
 from octavo.data.preprocessing import PRESETS
 from octavo.errors import DataError
 from octavo.storage import join, upload
+from records import write_records
 from servers import StorageServer
 
 IMAGES = {f"{index}.png": noise(6, 6, seed=index) for index in range(5)}
@@ -31,7 +33,7 @@ def put(folder: Path, uri: str) -> str:
 
 def middle(uri: str) -> tuple[list[int] | None, np.ndarray]:
     """Labels and pixels of the examples 1 to 3."""
-    (batch,) = batches(open_dataset(uri), PRESETS["raw"], start=1, stop=4, batch_size=3, image_size=(6, 6), channels=3)
+    (batch,) = batches(open_dataset(uri), PRESETS["raw"], start=1, stop=4, batch_size=3, inputs=one_image((6, 6)))
     return None if batch.labels is None else batch.labels.tolist(), batch.images
 
 
@@ -53,6 +55,19 @@ def test_data_sets_in_object_storage_read_as_on_disk(server: StorageServer, tmp_
     labels, images = middle(server.uri("data.npz"))
     assert labels is None
     assert np.array_equal(images, expected)
+
+    np.savez(tmp_path / "plain.npz", x=np.stack(list(IMAGES.values())), y=np.arange(5))
+    upload(tmp_path / "plain.npz", server.uri("plain.npz"))
+    for part in range(2):
+        rows = ({"image/encoded": encoded(IMAGES[f"{n}.png"]), "label": [n]} for n in range(2 * part, 2 * part + 2))
+        path = write_records(tmp_path / f"t-0000{part}-of-00002", rows)
+        upload(path, server.uri(f"records/{Path(path).name}"))
+    (tmp_path / "m.jsonl").write_text('{"uri": "records/t-*"}\n{"uri": "plain.npz", "start": 4}\n')
+    upload(tmp_path / "m.jsonl", server.uri("m.jsonl"))
+    for name in ("plain.npz", "records/*", "records", "m.jsonl"):
+        labels, images = middle(server.uri(name))
+        assert labels == [1, 2, 3]
+        assert np.array_equal(images, expected)
 
     with pytest.raises(DataError, match="there are no images in"):
         open_dataset(server.uri("nothing"))

@@ -12,7 +12,7 @@ from octavo.data.assembly import Assembled, Assembly
 from octavo.data.blocks import Block, Labels
 from octavo.data.dataset import Dataset
 from octavo.data.elements import mapped
-from octavo.data.inputs import ModelInputs, one_image
+from octavo.data.inputs import ModelInputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.errors import DataError, OctavoError
 from octavo.graph.tensors import Array
@@ -56,9 +56,7 @@ def batches(
     start: int,
     stop: int,
     batch_size: int,
-    inputs: ModelInputs | None = None,
-    image_size: tuple[int, int] | None = None,
-    channels: int = 3,
+    inputs: ModelInputs,
 ) -> Iterator[Batch]:
     """The examples from `start` up to `stop` in batches; the last may be smaller.
 
@@ -68,18 +66,15 @@ def batches(
         start: the first example.
         stop: one past the last example.
         batch_size: examples a batch.
-        inputs: what the graph takes; one input of float32 images where left out.
-        image_size: the height and width of these, or None for any.
-        channels: the colour channels of these.
+        inputs: what the graph takes.
 
     Raises:
         DataError: when an example cannot be read, decoded or brought to what the graph takes.
         StorageError: when the store fails.
         SpecError: when the preprocessing does not fit the graph.
     """
-    taken = one_image(image_size, channels) if inputs is None else inputs
-    with Assembly(taken, preprocessing) as assembly:
-        pipeline = _Pipeline(dataset.blocks(start, stop, batch_size=batch_size), assembly, taken)
+    with Assembly(inputs, preprocessing) as assembly:
+        pipeline = _Pipeline(dataset.blocks(start, stop, batch_size=batch_size), assembly, inputs)
         for made in pipeline.drawn():
             yield Batch(made.inputs, made.labels, start)
             start += len(next(iter(made.inputs.values())))

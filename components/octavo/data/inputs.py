@@ -148,11 +148,5 @@ def model_inputs(graph: Graph, names: Sequence[str] = ()) -> ModelInputs:
     return ModelInputs(inputs)
 
 
-def one_image(size: tuple[int, int] | None, channels: int) -> ModelInputs:
-    """The inputs of a graph that takes float32 images and nothing else."""
-    height, width = size or (None, None)
-    return ModelInputs((ModelInput("image", "float32", (None, height, width, channels)),))
-
-
 def _listed(fixed: Mapping[str, int | None]) -> str:
     return ", ".join(f"{producer_name(name)}: {batch}" for name, batch in fixed.items())
