@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,7 @@ def shared_engine() -> Iterator[Engine]:
     client = _client()
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
     folder = Path(tempfile.gettempdir()) / f"octavo-engine-{run}"
+    _stop_forsaken(folder)
     folder.mkdir(exist_ok=True)
     with (folder / "users.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -123,7 +124,7 @@ def _address(client: str, folder: Path) -> str:
         return theirs
     with _locked(folder / "start.lock"):
         ours = f"unix://{folder / 'docker.sock'}"
-        if not (folder / "pid").exists():
+        if not _answers(client, ours):
             _start(client, folder, ours)
         return ours
 
@@ -140,18 +141,16 @@ def _start(client: str, folder: Path, address: str) -> None:
         raise NoEngineError("no container engine runs here, and only root can start one")
     places = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}", f"--pidfile={folder / 'dockerd.pid'}"]
     own_network = ["--bridge=none", "--iptables=false"]  # containers have the host's network or none
-    with (folder / "dockerd.log").open("wb") as log:
-        process = subprocess.Popen(
-            [daemon, "--host", address, *places, *own_network], stdout=log, stderr=log, start_new_session=True
-        )
+    log = folder / "dockerd.log"
+    with log.open("wb") as output:  # no child of this process: whoever is the last stops it
+        command = ["setsid", "--fork", daemon, "--host", address, *places, *own_network]
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
     deadline = time.monotonic() + START_SECONDS
     while not _answers(client, address):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            last = (folder / "dockerd.log").read_text(errors="replace").splitlines()[-1:]
-            raise NoEngineError(f"dockerd does not start here: {' '.join(last)}")
+        said = log.read_text(errors="replace")
+        if "failed to start daemon" in said or time.monotonic() > deadline:
+            raise NoEngineError(f"dockerd does not start here: {' '.join(said.splitlines()[-1:])}")
         time.sleep(0.2)
-    (folder / "pid").write_text(str(process.pid))
 
 
 def _was_last(users: int) -> bool:
@@ -164,24 +163,32 @@ def _was_last(users: int) -> bool:
 
 
 def _stop(folder: Path) -> None:
-    """Stop this run's own engine, where there is one, and remove what it kept."""
-    pid = folder / "pid"
-    if pid.exists():
-        number = int(pid.read_text())
-        os.kill(number, signal.SIGTERM)
+    """Stop the engine whose folder it is, where there is one, and remove what it kept."""
+    file = folder / "dockerd.pid"
+    if file.exists():
+        pid = int(file.read_text())
         deadline = time.monotonic() + START_SECONDS
-        while _lives(number) and time.monotonic() < deadline:
+        if _runs(pid, folder):
+            os.kill(pid, signal.SIGTERM)
+        while _runs(pid, folder) and time.monotonic() < deadline:
             time.sleep(0.1)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lives(pid: int) -> bool:
-    """Whether a process has not ended; one of another worker cannot be waited for."""
+def _runs(pid: int, folder: Path) -> bool:
+    """Whether the process is the engine of that folder."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+        return str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z"
+
+
+def _stop_forsaken(ours: Path) -> None:
+    """Stop the engines of other runs of pytest that were killed: nobody holds their folders."""
+    for folder in set(ours.parent.glob("octavo-engine-*")) - {ours}:
+        with suppress(OSError), (folder / "users.lock").open() as users:
+            if _was_last(users.fileno()):
+                _stop(folder)
 
 
 @contextmanager
