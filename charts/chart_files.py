@@ -30,7 +30,7 @@ Workflows (mode `argo`). It installs neither of the two.
 
 - [Kubeflow Pipelines](../../docs/install-kubeflow.md), [Argo Workflows](../../docs/install-argo.md)
 - [schedules](../../docs/schedules.md), [object stores](../../docs/object-stores.md), [sizing](../../docs/sizing.md),
-  [upgrading](../../docs/upgrading.md)
+  [images](../../docs/images.md), [upgrading](../../docs/upgrading.md)
 
 ```shell
 helm install octavo charts/octavo --namespace kubeflow

