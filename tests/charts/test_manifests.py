@@ -79,7 +79,7 @@ def faults_by_argo(document: Document) -> list[str]:
         model = validate_and_convert_types(
             plain, (ARGO_KINDS[document["kind"]],), ["document"], True, True, configuration=settings
         )
-    except (OpenApiException, ValueError) as fault:
+    except (OpenApiException, TypeError, ValueError) as fault:
         return [str(fault)]
     return list(unknown_fields(document, model))
 

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from octavo import components
 from octavo.cli import main
 from quickstart import QUICKSTART
+
+
+FLAGS = {"shard", "preprocessing", "batch_size"}
+"""The inputs of calibrate that are no files."""
 
 
 def run(*words: object) -> int | str | None:
@@ -24,7 +29,8 @@ def record(node: str, low: float, high: float) -> str:
 def test_a_returned_list_goes_to_the_file_or_to_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("plan-shards", f"--dataset-uri={QUICKSTART.calibration}", "--shards=2", "--batch-size=10")
+    data = f"--dataset-uri={QUICKSTART.calibration}"
+    words = ("plan-shards", data, "--shards=2", "--batch-size=10", f"--manifest={tmp_path / 'manifest'}")
 
     assert run(*words, f"--output={tmp_path / 'out' / 'shards'}") == 0
     assert run(*words) == 0
@@ -59,10 +65,10 @@ def test_a_parameter_of_another_type_is_refused(
 ) -> None:
     graph = tmp_path / "graph"
     graph.touch()
-    given = {"graph": graph, "summary": graph, "dataset-uri": "d", "shard": "{}", "preprocessing": "unit"}
-    flags = [f"--{name}={value}" for name, value in {**given, "batch-size": 1, "log": tmp_path / "log"}.items()]
+    given = {"shard": "{}", "preprocessing": "unit", "batch-size": 1, "log": tmp_path / "log"}
+    files = [f"--{name}={graph}" for name in components.calibrate.component_spec.inputs if name not in FLAGS]
 
-    assert run("calibrate", *flags, flag) == 2
+    assert run("calibrate", *files, *(f"--{name}={value}" for name, value in given.items()), flag) == 2
     assert words in capsys.readouterr().err
 
 
