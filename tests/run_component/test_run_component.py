@@ -11,7 +11,6 @@ from octavo import components
 from octavo.cli import main
 from quickstart import QUICKSTART
 
-
 FLAGS = {"shard", "preprocessing", "batch_size"}
 """The inputs of calibrate that are no files."""
 
