@@ -96,6 +96,7 @@ class ReportInputs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         labels = [n % 10 for n in range(100)]
+        self.log: Path | None = None
         self.decisions: dict[str, Any] = {"recipe": {"per_channel": True}, "nodes": [verdict("fc", "MatMul")]}
         self.fp32_evaluation: dict[str, Any] | None = evaluation([*labels[:98], 0, 0], labels)
         self.int8_evaluation: dict[str, Any] | None = evaluation([*labels[:97], 0, 0, 1], labels)
@@ -127,6 +128,7 @@ class ReportInputs:
             tolerance=self.tolerance,
             html=self.folder / "report.html",
             summary_json=self.folder / "summary.json",
+            log=self.log,
         )
 
     def _save(self, name: str, document: dict[str, Any] | None) -> Path | None:

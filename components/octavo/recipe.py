@@ -41,9 +41,9 @@ class Calibration(_Part):
 
     Attributes:
         algorithm: of activations. "order_statistic": a percentile of the batches' smallest, and one of their largest,
-            values; "min_max": the smallest and the largest value of all; "moving_average": of the batches' smallest and largest
-            values, in the data set's order; "percentile": of all values; "kl": the range whose codes keep most of the
-            values' distribution (least relative entropy); "mse": the range of the least squared error.
+            values; "min_max": the smallest and the largest value of all; "moving_average": of the batches' smallest and
+            largest values, in the data set's order; "percentile": of all values; "kl": the range whose codes keep most
+            of the values' distribution (least relative entropy); "mse": the range of the least squared error.
         min_percentile: of order_statistic: the percentile of the batches' smallest values that is the range's low end.
         max_percentile: of order_statistic: the percentile, counted from the top, of the batches' largest values that is
             its high end.

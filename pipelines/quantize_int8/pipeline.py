@@ -148,6 +148,7 @@ def quantize_int8(
         fp32_evaluation=_evaluate(fp32, summary, judged, reading, "FP32"),
         int8_evaluation=_evaluate(int8, summary, judged, reading, "INT8"),
         timings=_benchmark(fp32, int8, summary),
+        log=log,
         tolerance=tolerance,
     )
     _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)

@@ -40,9 +40,9 @@ def documents() -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `octavo quantize` publishes of the quick start, in one process and one shard."""
+    """What `octavo quantize` publishes of the quick start, by two processes at a time."""
     target = tmp_path_factory.mktemp("published")
     with pytest.raises(SystemExit) as end:
-        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target)])
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target), "--workers=2"])
     assert end.value.code == 0
     return target

@@ -67,7 +67,7 @@ def test_a_line_shows_each_finished_task(run: subprocess.CompletedProcess[str]) 
     assert len(finished) == 24
 
 
-def test_four_shards_one_shard_and_one_process_give_the_same_bytes(
+def test_four_pods_and_two_processes_give_the_same_bytes(
     run: subprocess.CompletedProcess[str], folder: Path, published: Path
 ) -> None:
     assert run.returncode == 0

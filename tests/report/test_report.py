@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from octavo.errors import DataError, GraphError
+from octavo.graph.log_records import format_examples
 from octavo.report.report import write_report
 from octavo.report.result import Result
 from report_inputs import ReportInputs, verdict
@@ -129,3 +130,21 @@ def test_a_graph_file_that_is_missing_is_named(inputs: ReportInputs) -> None:
             html=inputs.folder / "report.html",
             summary_json=inputs.folder / "summary.json",
         )
+
+
+def test_examples_that_are_missing_from_the_calibration_are_stated(inputs: ReportInputs) -> None:
+    inputs.decisions["recipe"]["calibration"] = {"algorithm": "kl"}
+    inputs.log = inputs.folder / "log.txt"
+    inputs.log.write_text("".join(f"{format_examples(0, 480)}\n{format_examples(480, 500, missing=True)}\n"))
+    calibrated = inputs.write().calibrated
+    assert (calibrated.examples, calibrated.missing) == (500, 20)
+    page = " ".join((inputs.folder / "report.html").read_text().split())
+    assert "taken from 480 of 500 examples: 20 are missing, those of shards that failed" in page
+    assert "by kl." in page
+
+
+def test_the_ranges_are_part_of_the_figures(inputs: ReportInputs) -> None:
+    result = inputs.write()
+    assert result.calibrated.examples is None
+    assert all(low < high for low, high in result.calibrated.ranges.values())
+    assert result.calibrated.ranges

@@ -211,6 +211,7 @@ def _report(job: Job, files: Files, step: Step) -> Result:
             tolerance=job.tolerance,
             html=files.page,
             summary_json=files.result,
+            log=files.log,
         )
 
 

@@ -16,6 +16,7 @@ def report(
     fp32_evaluation: dsl.Input[dsl.Artifact],
     int8_evaluation: dsl.Input[dsl.Artifact],
     timings: dsl.Input[dsl.Artifact],
+    log: dsl.Input[dsl.Artifact],
     tolerance: float,
     page: dsl.Output[dsl.HTML],
     result: dsl.Output[dsl.Artifact],
@@ -32,6 +33,7 @@ def report(
         fp32_evaluation: The FP32 graph's accuracy.
         int8_evaluation: The INT8 graph's accuracy.
         timings: The benchmark of both.
+        log: The merged min/max log, which says how many examples are behind the ranges.
         tolerance: Points of top-1 that the INT8 graph may lose.
         page: The report, one self-contained HTML page.
         result: The same figures as JSON.
@@ -53,6 +55,7 @@ def report(
         tolerance=tolerance,
         html=Path(page.path),
         summary_json=Path(result.path),
+        log=Path(log.path),
     )
     for name, value in figures.metrics().items():
         metrics.log_metric(name, value)

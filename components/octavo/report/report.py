@@ -9,11 +9,12 @@ from octavo import __version__
 from octavo.errors import GraphError
 from octavo.files import write_atomically, write_json
 from octavo.graph import Graph, load_graph
+from octavo.graph.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import Decisions, Evaluation, FetchedModel, ModelSummary, Timings, read_document
 from octavo.report.int8_graph import other_float_ops, ranges, still_float
 from octavo.report.page import Details, render
-from octavo.report.result import Accuracy, Result, Sizes, Top1
+from octavo.report.result import Accuracy, Calibrated, Result, Sizes, Top1
 
 
 def write_report(
@@ -29,6 +30,7 @@ def write_report(
     tolerance: float,
     html: Path,
     summary_json: Path,
+    log: Path | None = None,
 ) -> Result:
     """Write the report and the JSON summary.
 
@@ -44,6 +46,7 @@ def write_report(
         tolerance: points of top-1 that INT8 may lose.
         html: where the page goes.
         summary_json: where the JSON goes.
+        log: the merged min/max log, for how many examples are behind it; None where there is none.
 
     Raises:
         GraphError: when one of the files cannot be read or is not what its step writes.
@@ -70,6 +73,7 @@ def write_report(
         accepted=figures.accepted(top1, tolerance),
         sha256=int8_sha256,
         recipe=verdicts.recipe,
+        calibrated=_calibrated(graph, log),
     )
     details = Details(
         summary=read_document(summary, ModelSummary, "summarize_graph"),
@@ -95,6 +99,15 @@ def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accura
         return None, None
     before, after = (read_document(path, Evaluation, "evaluate") for path in (fp32, int8))
     return figures.top1(before, after), figures.top5(before, after)
+
+
+def _calibrated(graph: Graph, log: Path | None) -> Calibrated:
+    found = {each.name: (each.low, each.high) for each in ranges(graph)}
+    parts = () if log is None else read_log_file(log).examples
+    if not parts:
+        return Calibrated(ranges=found)
+    missing = sum(part.stop - part.start for part in parts if part.missing)
+    return Calibrated(examples=sum(part.stop - part.start for part in parts), missing=missing, ranges=found)
 
 
 def _conversions(graph: Graph) -> int:

@@ -70,6 +70,20 @@ class Fp32Node(_Part):
     reason: str
 
 
+class Calibrated(_Part):
+    """What the ranges were taken from, and what they are.
+
+    Attributes:
+        examples: calibration examples; None where the log does not say.
+        missing: how many of them were left out with shards that failed, as the recipe allows.
+        ranges: activation -> the smallest and the largest value that its codes stand for.
+    """
+
+    examples: int | None = None
+    missing: int = 0
+    ranges: dict[str, tuple[float, float]] = {}
+
+
 class Result(_Part):
     """The figures of a quantization.
 
@@ -87,6 +101,7 @@ class Result(_Part):
         accepted: whether it lost no more; None without validation data.
         sha256: checksum of the INT8 graph's file.
         recipe: what was to become INT8, and how.
+        calibrated: the ranges of activations; the recipe's part on calibration says how they were taken.
     """
 
     octavo: str
@@ -102,6 +117,7 @@ class Result(_Part):
     accepted: bool | None
     sha256: str
     recipe: dict[str, Any]
+    calibrated: Calibrated = Calibrated()
 
     def document(self) -> dict[str, Any]:
         """The document that summary.json holds."""
