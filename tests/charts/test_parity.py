@@ -17,6 +17,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2
 
 from helm_chart import CI_VALUES, Document, Helm, the, with_settings
 from octavo import components
+from octavo.lint_pipeline.lint import lint
 from octavo.register.registration import Registration
 from quickstart import PIPELINE
 
@@ -241,6 +242,16 @@ def test_the_native_manifests_are_what_kfp_writes(helm: Helm, tmp_path: Path) ->
         assert ours["spec"].keys() == theirs["spec"].keys()
         for part in ("pipelineSpec", "platformSpec", "pipelineName"):
             assert ours["spec"].get(part) == theirs["spec"].get(part)
+
+
+@pytest.mark.parametrize("name", ["kfp", "kfp-multi-user"])
+def test_nothing_in_what_is_registered_fails_on_a_server(
+    rendered: dict[str, list[Document]], name: str, tmp_path: Path
+) -> None:
+    compiled = tmp_path / "pipeline.yaml"
+    compiled.write_text(the(rendered[name], "ConfigMap", "octavo-pipeline")["data"]["pipeline.yaml"])
+
+    assert lint(compiled, component=False) == []
 
 
 @pytest.fixture(scope="module")
