@@ -172,7 +172,7 @@ class _Lowerer:
             chain = self.chains[source.name]
             self.new[node.name] = self._conv(node, chain) if chain.anchor.op in CONVS else self._matmul(node, chain)
         elif source.op == "ConcatV2":
-            self.new[node.name] = [self._concat(node, source)]
+            self.new[node.name] = self._concat(node, source)
         elif source.op in POOLS | MOVERS | PLAIN_MOVERS and self._is_quantized(source.data_inputs[0]):
             data = self._operand(source.data_inputs[0])
             if source.op == "Pad" and data.span.shift != 0.0:
@@ -181,14 +181,18 @@ class _Lowerer:
             pools = source.op in POOLS
             self.new[node.name] = [self._pool(node, source)] if pools else _moved(node.name, source, data.codes)
 
-    def _concat(self, node: Node, concat: Node) -> Node:
+    def _concat(self, node: Node, concat: Node) -> list[Node]:
+        const = const_behind(self.graph, concat.data_inputs[-1])
+        if const is None:
+            raise NotLoweredError("its axis is not a Const")
+        axis = [const_node(f"{node.name}_axis", const_value(const).astype(np.int32))]  # the kernel reads no other
         parts = [self._operand(t) for t in concat.data_inputs[:-1]]
         spans = [part.span for part in parts]
         if len({(span.dtype, span.shift) for span in spans}) > 1:
             raise NotLoweredError("its inputs are partly signed, partly not")
         widest = replace(spans[0], low=min(s.low for s in spans), high=max(s.high for s in spans))
         self.spans[node.name] = widest  # what the kernel rescales to
-        return quantized_concat(node.name, [part.codes for part in parts], concat.data_inputs[-1])
+        return [*axis, quantized_concat(node.name, [part.codes for part in parts], axis[0].name)]
 
     def _conv(self, node: Node, chain: Chain) -> list[Node]:
         filters = filters_of(self.graph, chain.anchor)
@@ -286,11 +290,18 @@ class _Lowerer:
             elif node.op == "Dequantize" and producer_name(node.data_inputs[0]) in self.new:
                 nodes.append(self._dequantize(node))
             else:
-                nodes.append(node)
+                nodes.append(self._entry(node) if name in self.spans else node)
         outputs = self.graph.outputs or tuple(n for n, users in self.graph.consumers.items() if not users)
         whole = self.graph.with_nodes([*self.consts.values(), *nodes])
         lean = replace(whole, outputs=outputs).without_dead_nodes()
         return replace(lean, nodes={n.name: n for n in execution_order(lean)}, outputs=self.graph.outputs)
+
+    def _entry(self, node: Node) -> Node:
+        """A QuantizeV2 that stays, with the range that its readers are told."""
+        if self.spans[node.name].shift != 0.0:
+            return node
+        codes = self._codes(node.name)
+        return replace(node, inputs=(node.inputs[0], codes.low, codes.high, *node.control_inputs))
 
     def _dequantize(self, node: Node) -> Node:
         """A Dequantize of a kernel's codes, its range given by constants."""
