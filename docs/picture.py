@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 132, 34
+WIDTH, HEIGHT = 172, 34
 """Of a box, in pixels."""
 
-ACROSS, DOWN = 156, 58
+ACROSS, DOWN = 196, 60
 """From one column or row to the next."""
 
 MARGIN = 16
 STACK = (4, 8)
 """How far the boxes behind that of a loop stick out."""
+
+LANE = 14
+"""Beside the boxes, where an arrow runs that passes rows; each has a lane of its own."""
 
 STYLE = """
   text { font: 13px sans-serif; fill: #1b2733; text-anchor: middle; dominant-baseline: middle; }
@@ -120,7 +123,10 @@ def _longest_way(name: str, links: Mapping[str, Iterable[str]]) -> int:
 
 def _svg(tasks: Mapping[str, Task], links: Links, places: Mapping[str, tuple[int, int]]) -> str:
     left = min(column for column, _ in places.values())
-    at = {name: (MARGIN + (column - left) * ACROSS, MARGIN + row * DOWN) for name, (column, row) in places.items()}
+    far = [(source, name) for name in sorted(links) for source in sorted(links[name]) if _is_far(source, name, places)]
+    edge = MARGIN + len(far) * LANE
+    lanes = {link: edge - count * LANE for count, link in enumerate(far, 1)}
+    at = {name: (edge + (column - left) * ACROSS, MARGIN + row * DOWN) for name, (column, row) in places.items()}
     width = max(x for x, _ in at.values()) + WIDTH + MARGIN
     height = max(y for _, y in at.values()) + HEIGHT + MARGIN
     parts = [
@@ -132,23 +138,27 @@ def _svg(tasks: Mapping[str, Task], links: Links, places: Mapping[str, tuple[int
     for name in sorted(links):
         x, y = at[name]
         top = (x, y - STACK[-1] if tasks[name].repeated else y)
-        parts += [_arrow(at[source], top) for source in sorted(links[name])]
+        parts += [_arrow(at[source], top, lanes.get((source, name))) for source in sorted(links[name])]
     parts += [_box(task, *at[name]) for name, task in tasks.items()]
     parts.append(f'<text class="note" x="{MARGIN}" y="{MARGIN + 8}">blue: reads or writes</text>')
     parts.append(f'<text class="note" x="{MARGIN}" y="{MARGIN + 24}">object storage</text>')
+    parts.append(f'<text class="note" x="{MARGIN}" y="{MARGIN + 48}">stacked: a pod for each shard</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _arrow(source: tuple[int, int], target: tuple[int, int]) -> str:
-    """From box to box: down to the next row, or round the side where the target is further below."""
+def _is_far(source: str, target: str, places: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether an arrow passes a row on its way."""
+    return places[target][1] - places[source][1] > 1
+
+
+def _arrow(source: tuple[int, int], target: tuple[int, int], lane: int | None) -> str:
+    """From box to box: down to the next row, or along a lane beside the boxes."""
     x1, y1 = source[0] + WIDTH // 2, source[1] + HEIGHT
     x2, y2 = target[0] + WIDTH // 2, target[1] - 2
-    if y2 - y1 < DOWN:
-        bend = (y2 - y1) // 2
-        way = f"M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2}"
-    else:
-        side = source[0] + (WIDTH if x2 > x1 else 0)
-        way = f"M{side},{y1 - HEIGHT // 2} H{x2} V{y2}"
+    bend = (y2 - y1) // 2
+    way = f"M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2}"
+    if lane is not None:
+        way = f"M{x1 - WIDTH // 4},{y1} v7 H{lane} V{y2 - 9} H{x2 - WIDTH // 4} V{y2}"
     return f'<path d="{way}" marker-end="url(#tip)"/>'
 
 
@@ -157,6 +167,4 @@ def _box(task: Task, x: int, y: int) -> str:
     shifts = (*reversed(STACK), 0) if task.repeated else (0,)
     parts = [f'<rect{kind} x="{x + d}" y="{y - d}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>' for d in shifts]
     parts.append(f'<text x="{x + WIDTH // 2}" y="{y + HEIGHT // 2}">{escape(task.label)}</text>')
-    if task.repeated:
-        parts.append(f'<text class="note" x="{MARGIN}" y="{y + HEIGHT // 2}">a pod for each shard</text>')
     return "\n".join(parts)
