@@ -19,8 +19,8 @@ from servers import StorageServer
 pytestmark = [pytest.mark.servers, pytest.mark.pipeline]
 
 SECRET = "octavo-object-store"
-SHARDS = {"calibrate": 3, "evaluate-fp32": 2, "evaluate-int8": 2}
-"""Pods of each step that runs more than once."""
+SHARDS = {"calibrate": 3, "evaluate-fp32": 1, "evaluate-int8": 1}
+"""Pods of each step that has one for each shard."""
 
 
 @pytest.fixture(scope="module")
