@@ -26,8 +26,8 @@ class GraphSession:
         threads: intra-op threads; 0 leaves the choice to TensorFlow.
         lean: for a float graph that runs a few times: its large constants are mapped from files, and TensorFlow's graph
             optimizer, which folds and copies them, is off.
-        optimizer_passes: how often TensorFlow's graph optimizer goes over the graph. Each pass takes quantized constants
-            through text, which costs seconds for tens of megabytes; a graph that runs once needs no second one.
+        optimizer_passes: how often TensorFlow's graph optimizer goes over the graph. Each pass takes quantized
+            constants through text, seconds for tens of megabytes; a graph that runs once needs no second one.
 
     Raises:
         GraphError: when TensorFlow cannot load the graph.
@@ -75,9 +75,8 @@ class GraphSession:
             GraphError: when the graph fails to run; the message is the first line of TensorFlow's.
         """
         try:
-            values: list[Array] = self._session.run(
-                self._fetches if fetches is None else list(fetches), {full_name(name): value for name, value in feeds.items()}
-            )
+            wanted = self._fetches if fetches is None else list(fetches)
+            values: list[Array] = self._session.run(wanted, {full_name(name): value for name, value in feeds.items()})
         except (self._errors, ValueError, TypeError) as fault:
             raise GraphError(f"the graph fails to run: {_first_line(fault)}") from fault
         return values
