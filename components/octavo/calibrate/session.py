@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Self
 
 from octavo.calibrate.observe import Observed
 from octavo.errors import CalibrationError
+from octavo.graph.graph import Graph
 from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
 from octavo.runtime.session import GraphSession, full_name
@@ -31,8 +33,11 @@ class Measured:
     corrections: list[Array]
 
 
-class ObservingSession(GraphSession):
-    """A session of a graph that measures ranges.
+class ObservingSession:
+    """Sessions of a graph that measures ranges; a context manager.
+
+    There are two, since TensorFlow fuses ops for a whole session: one without the bias corrections, at nearly the float
+    graph's pace, and one with them, which is made when it is first wanted.
 
     Args:
         observed: the graph.
@@ -47,44 +52,76 @@ class ObservingSession(GraphSession):
     """
 
     def __init__(self, observed: Observed, *, histograms: bool = False) -> None:
-        super().__init__(observed.graph, lean=True)
-        self._ranges = len(observed.nodes)
-        self._lock = threading.Lock()
         self.histograms: dict[str, Histogram] = {}
-        counting = [self._counter(*pair) for pair in self._counted(observed)] if histograms else []
-        self._without_corrections = [*self._fetches[: 2 * self._ranges], *counting]
-        self._with_corrections = [*self._fetches, *counting]
+        self._ranges = 2 * len(observed.nodes)
+        self._counted = _counted(observed) if histograms else []
+        self._graph = observed.graph
+        self._lock = threading.Lock()
+        self._sessions: dict[bool, _CountingSession] = {}
+        self._session(corrections=False)
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
-        """Run a batch. Raises GraphError as `run` does."""
-        values = self.run(feeds, self._with_corrections if corrections else self._without_corrections)
-        ends, vectors = values[: 2 * self._ranges], values[2 * self._ranges : len(self._fetches)]
-        return Measured(ends[::2], ends[1::2], vectors if corrections else [])
+        """Run a batch. Raises GraphError as `GraphSession.run` does."""
+        values = self._session(corrections=corrections).values(feeds)
+        ends = values[: self._ranges]
+        return Measured(ends[::2], ends[1::2], values[self._ranges :])
 
-    @staticmethod
-    def _counted(observed: Observed) -> list[tuple[str, str]]:
-        """Each node and the tensor whose values are counted for it."""
-        counted = []
-        for node, tensor in zip(observed.nodes, observed.tensors, strict=True):
-            if tensor is None:
-                raise CalibrationError(
-                    f"the range of {node!r} is not measured on one tensor, so that its values cannot be counted; "
-                    "calibrate with an algorithm that needs ranges only, such as order_statistic"
-                )
-            counted.append((node, tensor))
-        return counted
+    def __enter__(self) -> Self:
+        return self
 
-    def _counter(self, node: str, tensor: str) -> Any:
-        """An operation that counts a tensor's values whenever it runs."""
+    def __exit__(self, *_fault: object) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    def _session(self, *, corrections: bool) -> _CountingSession:
+        with self._lock:
+            if corrections not in self._sessions:
+                outputs = self._graph.outputs if corrections else self._graph.outputs[: self._ranges]
+                graph = self._graph.with_ends(self._graph.inputs, outputs).without_dead_nodes()
+                self._sessions[corrections] = _CountingSession(graph, self._counted, self._add)
+            return self._sessions[corrections]
+
+    def _add(self, node: str, values: Array) -> None:
+        with suppress(CalibrationError):  # NaN and infinity: the range tells
+            made = Histogram.of(values)
+            with self._lock:
+                held = self.histograms.get(node)
+                self.histograms[node] = made if held is None else held + made
+
+
+class _CountingSession(GraphSession):
+    """A session that hands tensors to a function whenever it runs.
+
+    Args:
+        graph: the graph to load.
+        counted: pairs of a name and the tensor to hand on under it.
+        count: called with the name and the tensor's value.
+    """
+
+    def __init__(self, graph: Graph, counted: Sequence[tuple[str, str]], count: Callable[[str, Array], None]) -> None:
+        super().__init__(graph)
         tf = import_tensorflow()
+        loaded = self._session.graph
+        with loaded.as_default():
+            counting = [
+                tf.numpy_function(partial(count, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
+                for name, tensor in counted
+            ]
+        self._wanted = [*self._fetches, *counting]
 
-        def count(values: Array) -> None:
-            with suppress(CalibrationError):  # NaN and infinity: the range tells
-                made = Histogram.of(values)
-                with self._lock:
-                    held = self.histograms.get(node)
-                    self.histograms[node] = made if held is None else held + made
+    def values(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The graph's outputs. Raises GraphError as `run` does."""
+        return self.run(feeds, self._wanted)[: len(self._fetches)]
 
-        graph = self._session.graph
-        with graph.as_default():
-            return tf.numpy_function(count, [graph.get_tensor_by_name(full_name(tensor))], [])
+
+def _counted(observed: Observed) -> list[tuple[str, str]]:
+    """Each node and the tensor whose values are counted for it."""
+    counted = []
+    for node, tensor in zip(observed.nodes, observed.tensors, strict=True):
+        if tensor is None:
+            raise CalibrationError(
+                f"the range of {node!r} is not measured on one tensor, so that its values cannot be counted; "
+                "calibrate with an algorithm that needs ranges only, such as order_statistic"
+            )
+        counted.append((node, tensor))
+    return counted
