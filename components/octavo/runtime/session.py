@@ -24,10 +24,9 @@ class GraphSession:
         graph: the graph to load.
         fetches: tensor names ("softmax", "split:1") that `run` returns, in order; the graph's outputs where left out.
         threads: intra-op threads; 0 leaves the choice to TensorFlow.
-        lean: for a float graph that runs a few times: its large constants are mapped from files, and TensorFlow's graph
-            optimizer, which folds and copies them, is off.
+        mapped: map the large constants of a float graph from files instead of copying them into the session.
         optimizer_passes: how often TensorFlow's graph optimizer goes over the graph. Each pass takes quantized
-            constants through text, seconds for tens of megabytes; a graph that runs once needs no second one.
+            constants through text, seconds for tens of megabytes; a graph that runs once needs one, or none.
 
     Raises:
         GraphError: when TensorFlow cannot load the graph.
@@ -39,12 +38,12 @@ class GraphSession:
         fetches: Sequence[str] | None = None,
         *,
         threads: int = 0,
-        lean: bool = False,
-        optimizer_passes: Literal[1, 2] = 2,
+        mapped: bool = False,
+        optimizer_passes: Literal[0, 1, 2] = 2,
     ) -> None:
         tf = import_tensorflow()
         wanted = tuple(graph.outputs if fetches is None else fetches)
-        self._folder = tempfile.TemporaryDirectory(prefix="octavo-constants-") if lean else None
+        self._folder = tempfile.TemporaryDirectory(prefix="octavo-constants-") if mapped else None
         if self._folder:
             graph = with_mapped_constants(graph, Path(self._folder.name))
         loaded = tf.Graph()
@@ -59,7 +58,7 @@ class GraphSession:
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
         )
-        config.graph_options.rewrite_options.disable_meta_optimizer = lean
+        config.graph_options.rewrite_options.disable_meta_optimizer = optimizer_passes == 0
         config.graph_options.rewrite_options.meta_optimizer_iterations = optimizer_passes
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
         self._errors = tf.errors.OpError
