@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,10 +24,10 @@ from octavo.graph.log_records import format_examples, format_histogram, format_r
 from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
 from octavo.runtime.in_order import in_order
+from octavo.runtime.mapped import with_mapped_constants
 
 BATCHES_AT_ONCE = 4
 """Batches in the graph at a time, at most: memory is bounded by it."""
-
 
 CORRECTED_EVERY = 4
 """Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
@@ -66,7 +69,6 @@ def shard_records(
     """
     shard.check(len(dataset), dataset.uri)
     taken = model_inputs(graph, inputs)
-    observed = observe(graph)
     step = taken.steps(batch_size)
     drawn = batches(
         dataset,
@@ -78,20 +80,24 @@ def shard_records(
     )
     yield format_examples(shard.start, shard.stop) + "\n"
     sums: dict[str, ExactSum] = {}
-    with ObservingSession(observed, histograms=algorithm in COUNTING) as session:
+    with tempfile.TemporaryDirectory(prefix="octavo-constants-") as folder:
+        observed = observe(graph)
+        observed = replace(observed, graph=with_mapped_constants(observed.graph, Path(folder)))
+        del graph  # memory need not hold its weights a second time
+        with ObservingSession(observed, histograms=algorithm in COUNTING) as session:
 
-        def run(batch: Batch) -> tuple[Batch, Measured]:
-            corrected = batch.start // step % CORRECTED_EVERY == 0
-            return batch, session.measure(taken.feed(batch), corrections=corrected)
+            def run(batch: Batch) -> tuple[Batch, Measured]:
+                corrected = batch.start // step % CORRECTED_EVERY == 0
+                return batch, session.measure(taken.feed(batch), corrections=corrected)
 
-        for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
-            place = -1 if algorithm in UNNUMBERED else batch.start // step
-            yield from _range_lines(observed, measured, batch, place)
-            _add_corrections(sums, observed, measured, batch)
-        yield from (format_sum(node, total) + "\n" for node, total in sums.items())
-        yield from (
-            format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
-        )
+            for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
+                place = -1 if algorithm in UNNUMBERED else batch.start // step
+                yield from _range_lines(observed, measured, batch, place)
+                _add_corrections(sums, observed, measured, batch)
+            yield from (format_sum(node, total) + "\n" for node, total in sums.items())
+            yield from (
+                format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
+            )
 
 
 def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: int) -> Iterator[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 from octavo.calibrate.observe import Observed
@@ -16,7 +14,6 @@ from octavo.errors import CalibrationError
 from octavo.graph.graph import Graph
 from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
-from octavo.runtime.mapped import with_mapped_constants
 from octavo.runtime.session import GraphSession, full_name
 from octavo.runtime.tensorflow import import_tensorflow
 
@@ -58,15 +55,10 @@ class ObservingSession:
         self.histograms: dict[str, Histogram] = {}
         self._ranges = 2 * len(observed.nodes)
         self._counted = _counted(observed) if histograms else []
-        self._folder = tempfile.TemporaryDirectory(prefix="octavo-constants-")
-        self._graph = with_mapped_constants(observed.graph, Path(self._folder.name))  # for both sessions
+        self._graph = observed.graph
         self._lock = threading.Lock()
         self._sessions: dict[bool, _CountingSession] = {}
-        try:
-            self._session(corrections=False)
-        except BaseException:
-            self._folder.cleanup()
-            raise
+        self._session(corrections=False)
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `GraphSession.run` does."""
@@ -80,7 +72,6 @@ class ObservingSession:
     def __exit__(self, *_fault: object) -> None:
         for session in self._sessions.values():
             session.close()
-        self._folder.cleanup()
 
     def _session(self, *, corrections: bool) -> _CountingSession:
         with self._lock:
