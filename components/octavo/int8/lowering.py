@@ -32,9 +32,10 @@ from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
+from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
 from octavo.int8.ops import Codes, Window, bitcast, dequantize, private_copy, quantized_concat, quantized_pool
-from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
+from octavo.int8.spans import EIGHT_BITS, Span, constant_scalar, quantized_dtype, span_of
 
 POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
@@ -297,8 +298,9 @@ class _Lowerer:
         return replace(lean, nodes={n.name: n for n in execution_order(lean)}, outputs=self.graph.outputs)
 
     def _entry(self, node: Node) -> Node:
-        """A QuantizeV2 that stays, with the range that its readers are told."""
-        if self.spans[node.name].shift != 0.0:
+        """A QuantizeV2 that stays; where its range is next to nothing, with the wider one that its readers are told."""
+        ends = [constant_scalar(self.graph, t) or 0.0 for t in node.data_inputs[1:3]]
+        if self.spans[node.name].shift != 0.0 or max(map(abs, ends)) >= MIN_MAGNITUDE:
             return node
         codes = self._codes(node.name)
         return replace(node, inputs=(node.inputs[0], codes.low, codes.high, *node.control_inputs))
