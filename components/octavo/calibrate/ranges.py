@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from octavo.calibrate.observe import Observed, observe
-from octavo.calibrate.session import Measured, ObservingSession
+from octavo.calibrate.session import Measured, ObservingSession, joined
 from octavo.data.batches import Batch, batches
 from octavo.data.dataset import Dataset
 from octavo.data.inputs import model_inputs
@@ -25,9 +25,13 @@ from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
 from octavo.runtime.in_order import in_order
 from octavo.runtime.mapped import with_mapped_constants
+from octavo.runtime.memory import give_memory_back
 
 BATCHES_AT_ONCE = 4
 """Batches in the graph at a time, at most: memory is bounded by it."""
+
+EXAMPLES_AT_ONCE = 2
+"""Examples of a batch that go through the graph together, where it takes any number: more take memory, and as long."""
 
 CORRECTED_EVERY = 4
 """Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
@@ -84,11 +88,14 @@ def shard_records(
         observed = observe(graph)
         observed = replace(observed, graph=with_mapped_constants(observed.graph, Path(folder)))
         del graph  # memory need not hold its weights a second time
+        give_memory_back()
         with ObservingSession(observed, histograms=algorithm in COUNTING) as session:
 
             def run(batch: Batch) -> tuple[Batch, Measured]:
                 corrected = batch.start // step % CORRECTED_EVERY == 0
-                return batch, session.measure(taken.feed(batch), corrections=corrected)
+                parts = _parts(taken.feed(batch), step if taken.batch else EXAMPLES_AT_ONCE)
+                measured = [session.measure(part, corrections=corrected) for part in parts]
+                return batch, joined(measured, [len(next(iter(part.values()))) for part in parts])
 
             for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
                 place = -1 if algorithm in UNNUMBERED else batch.start // step
@@ -98,6 +105,12 @@ def shard_records(
             yield from (
                 format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
             )
+
+
+def _parts(feeds: Mapping[str, Array], size: int) -> list[dict[str, Array]]:
+    """A batch's feeds, cut into parts of so many examples; the last may have fewer."""
+    count = max(len(values) for values in feeds.values())
+    return [{name: values[start : start + size] for name, values in feeds.items()} for start in range(0, count, size)]
 
 
 def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: int) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+import numpy as np
+
 from octavo.calibrate.observe import Observed
 from octavo.errors import CalibrationError
 from octavo.graph.graph import Graph
@@ -31,6 +33,25 @@ class Measured:
     lows: list[Array]
     highs: list[Array]
     corrections: list[Array]
+
+
+def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
+    """What a batch measures, of its parts.
+
+    Args:
+        parts: what they measured.
+        sizes: how many examples each has; corrections are means over examples.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return Measured(
+        [np.min(values) for values in zip(*(part.lows for part in parts), strict=True)],
+        [np.max(values) for values in zip(*(part.highs for part in parts), strict=True)],
+        [
+            np.average(values, axis=0, weights=sizes).astype(np.float32)
+            for values in zip(*(part.corrections for part in parts), strict=True)
+        ],
+    )
 
 
 class ObservingSession:
@@ -99,7 +120,7 @@ class _CountingSession(GraphSession):
     """
 
     def __init__(self, graph: Graph, counted: Sequence[tuple[str, str]], count: Callable[[str, Array], None]) -> None:
-        super().__init__(graph)
+        super().__init__(graph, optimizer_passes=0)
         tf = import_tensorflow()
         loaded = self._session.graph
         with loaded.as_default():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -31,7 +32,7 @@ def import_tensorflow() -> Any:
                 "or install octavo with its dependencies"
             )
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with warnings.catch_warnings(), _held_back_notices(), _keras_on_demand():
+        with warnings.catch_warnings(), _held_back_notices(), _keras_on_demand(), _without_collections():
             warnings.simplefilter("ignore")
             import tensorflow
     import tensorflow
@@ -50,6 +51,22 @@ def _keras_on_demand() -> Iterator[None]:
         yield
     finally:
         del os.environ[LEGACY_KERAS]
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Spare Python's garbage collector the hundreds of thousands of objects that are made here and stay.
+
+    They are no candidates later on either: forks then do not copy the pages that they are on.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
