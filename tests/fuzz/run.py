@@ -30,6 +30,7 @@ def main() -> None:
         words.write_text("".join(f'"{_escaped(token)}"\n' for token in TOKENS[name]))
         given = sys.argv[2:]
         corpus = [] if any(not flag.startswith("-") for flag in given) else [folder]
+        TARGETS[name](SEEDS[name][0])  # imports TensorFlow, where it is needed, before there is a limit on time
         atheris.Setup([sys.argv[0], *LIMITS, f"-dict={words}", *given, *corpus], TARGETS[name])
         atheris.Fuzz()
 
