@@ -57,8 +57,7 @@ def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
 class ObservingSession:
     """Sessions of a graph that measures ranges; a context manager.
 
-    There are two, since TensorFlow fuses ops for a whole session: one without the bias corrections, at nearly the float
-    graph's pace, and one with them, which is made when it is first wanted.
+    There are two: one without the bias corrections, and one with them, which is made when it is first wanted.
 
     Args:
         observed: the graph.
