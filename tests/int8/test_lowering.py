@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphs import Stages, build, quantized
+from examples import example
+from graphs import Stages, build, quantized, run
+from octavo.graph import Graph, const_node
 from octavo.int8.kernels import Target
+from octavo.int8.lowering import lower
 from octavo.recipe import Recipe
 
 Body = Callable[[Any, Any], Any]
@@ -252,11 +255,74 @@ def test_public_target_emits_intels_names() -> None:
 
 
 def test_a_range_that_is_not_frozen_leaves_float_arithmetic_that_still_runs() -> None:
-    from graphs import run
-    from octavo.int8.lowering import lower
-
     stages = stages_of(two_convs, recipe=Recipe(bias_correction=False))
     lowered = lower(stages.dynamic)
     assert lowered.missed
     assert "_FusedQuantizedConv2D" not in {n.op for n in lowered.graph.nodes.values()}
     assert np.allclose(run(lowered.graph, stages.x)[0], run(stages.dynamic, stages.x)[0], atol=1e-5)
+
+
+PAIRS = """
+    x = Placeholder() shape=<?,6,6,4>
+    low = Const() value=float32<>[0]
+    high = Const() value=float32<>[4]
+    w_low = Const() value=float32<>[-1]
+    w_high = Const() value=float32<>[1]
+    sum_high = Const() value=float32<>[8]
+    batch = Const() value=int32<1>[0]
+    map = Const() value=int32<2>[1, 2]
+    codes = QuantizeV2(x, low, high) T=quint8 mode="SCALED"
+    data = Dequantize(codes, codes:1, codes:2) T=quint8 mode="SCALED"
+    w = Dequantize(w_codes, w_low, w_high) T=qint8 mode="SCALED"
+    conv = Conv2D(data, w) padding="SAME"
+    rest = {summand}
+    rest_codes = QuantizeV2(rest, low, high) T=quint8 mode="SCALED"
+    other = Dequantize(rest_codes, rest_codes:1, rest_codes:2) T=quint8 mode="SCALED"
+    sum = AddV2(conv, other)
+    r = Relu(sum)
+    r_codes = QuantizeV2(r, low, sum_high) T=quint8 mode="SCALED"
+    y = Dequantize(r_codes, r_codes:1, r_codes:2) T=quint8 mode="SCALED"
+"""
+
+
+def users_own(summand: str, weight_codes: np.ndarray, change: tuple[str, str] = ("sum = ", "sum = ")) -> Graph:
+    """A QDQ graph that octavo did not write: a 1x1 conv, and a summand of the user's making."""
+    text = PAIRS.format(summand=summand).replace(*change)
+    graph = example(text, inputs=("x",), outputs=("y",), consts={"w_codes": np.zeros((1, 1, 4, 4), np.float32)})
+    return graph.with_nodes(
+        const_node("w_codes", weight_codes, "qint8") if n.name == "w_codes" else n for n in graph.nodes.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("summand", "fits"),
+    [
+        pytest.param("Sqrt(data)", True, id="of_the_same_shape"),
+        pytest.param("Max(data, map) keep_dims=true", False, id="of_one_number_a_channel"),
+        pytest.param("Max(data, batch) keep_dims=true", False, id="of_one_example"),
+    ],
+)
+def test_a_summand_that_is_spread_over_the_sum_leaves_a_users_own_conv_in_float(summand: str, fits: bool) -> None:
+    graph = users_own(summand, np.random.default_rng(2).integers(-127, 128, (1, 1, 4, 4)).astype(np.int8))
+    lowered = lower(graph)
+    assert ("_FusedQuantizedConv2D" in {n.op for n in lowered.graph.nodes.values()}) == fits
+    assert (lowered.missed == {}) == fits
+    assert fits or lowered.missed["r_codes"] == "the kernels add summands of the output's shape only"
+    x = image(3, 6, 6, 4, positive=True)
+    assert np.abs(run(lowered.graph, x)[0] - run(graph, x)[0]).max() <= 1.01 * 8 / 255
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("[-1]", "[-3]", id="a_range_with_a_longer_low_end"),
+        pytest.param('T=qint8 mode="SCALED"', 'T=qint8 mode="MIN_FIRST"', id="codes_from_the_low_end"),
+    ],
+)
+def test_weights_that_the_kernels_would_read_otherwise_stay_in_float(old: str, new: str) -> None:
+    weight_codes = np.random.default_rng(2).integers(-127, 128, (1, 1, 4, 4)).astype(np.int8)
+    graph = users_own("Sqrt(data)", weight_codes, (old, new))
+    lowered = lower(graph)
+    assert lowered.missed["r_codes"] == "its weights are not qint8 constants of a symmetric range"
+    x = image(3, 6, 6, 4, positive=True)
+    np.testing.assert_array_equal(run(lowered.graph, x)[0], run(graph, x)[0])

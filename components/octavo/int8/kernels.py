@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
@@ -42,14 +43,20 @@ class Filters:
 
 
 def filters_of(graph: Graph, anchor: Node) -> Filters | None:
-    """The quantized weights that an anchor reads through a Dequantize; None when it reads others."""
+    """The quantized weights that an anchor reads through a Dequantize; None when it reads others.
+
+    The kernels read code n as n / 127 of the range's high end: qint8 whose Dequantize reads them so.
+    """
     back = graph.nodes[producer_name(anchor.data_inputs[1])]
-    if back.op != "Dequantize":
+    if back.op != "Dequantize" or read_dtype(back.attrs["T"]) != "qint8" or back.attrs["mode"].s != b"SCALED":
         return None
     consts = [const_behind(graph, t) for t in back.data_inputs]
     if any(c is None for c in consts):
         return None
     codes, low, high = (c for c in consts if c is not None)
+    least = 127 if back.attrs["narrow_range"].b else 128
+    if np.any(const_value(low) / -least > const_value(high) / 127):
+        return None
     axis = back.attrs["axis"].i
     shape = [1] * const_value(codes).ndim
     if axis >= 0:

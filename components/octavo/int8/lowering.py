@@ -16,9 +16,10 @@ Whatever does not fit stays as it is, which is float arithmetic and always right
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,8 @@ from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
 from octavo.int8.ops import Codes, Window, bitcast, dequantize, private_copy, quantized_concat, quantized_pool
 from octavo.int8.spans import EIGHT_BITS, Span, constant_scalar, quantized_dtype, span_of
+from octavo.runtime.sample_shapes import sample_shapes
+from octavo.runtime.shapes import Shape
 
 POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
@@ -198,13 +201,13 @@ class _Lowerer:
     def _conv(self, node: Node, chain: Chain) -> list[Node]:
         filters = filters_of(self.graph, chain.anchor)
         if filters is None:
-            raise NotLoweredError("its weights are not quantized constants")
+            raise NotLoweredError("its weights are not qint8 constants of a symmetric range")
         tensor, pads = self._unpadded(chain)
         data = self._operand(tensor)
         if data.span.shift != 0.0 and (any(pads) or is_padded(chain.anchor, filters.values.shape)):
             raise NotLoweredError("it pads with zeros, which code 0 of its input does not stand for")
         summand = None if chain.summand is None else self._operand(chain.summand)
-        self._check_sum(node, summand)
+        self._check_sum(node, chain, summand)
         output = Operand(self._codes(node.name), self.spans[node.name])
         copies = []
         if summand is not None and chain.summand is not None and needs_private_copy(self.graph, chain):
@@ -216,9 +219,18 @@ class _Lowerer:
             *conv_kernel(node.name, chain, filters, data, summand, output, target=self.target, pads=pads),
         ]
 
-    def _check_sum(self, node: Node, summand: Operand | None) -> None:
-        if summand is None:
+    @cached_property
+    def _sum_shapes(self) -> Mapping[str, Shape]:
+        """The shapes of what the Adds of chains read."""
+        totals = [chain.total for chain in self.chains.values() if chain.total is not None]
+        return sample_shapes(self.graph, {tensor for total in totals for tensor in total.data_inputs})
+
+    def _check_sum(self, node: Node, chain: Chain, summand: Operand | None) -> None:
+        if summand is None or chain.total is None:
             return
+        first, second = (self._sum_shapes[tensor] for tensor in chain.total.data_inputs)
+        if first is None or first != second:
+            raise NotLoweredError("the kernels add summands of the output's shape only")
         if summand.span.dtype != "quint8":
             raise NotLoweredError("its summand is signed; the kernels add unsigned summands only")
         if self.spans[node.name].dtype != "quint8":
@@ -227,7 +239,7 @@ class _Lowerer:
     def _matmul(self, node: Node, chain: Chain) -> list[Node]:
         filters = filters_of(self.graph, chain.anchor)
         if filters is None:
-            raise NotLoweredError("its weights are not quantized constants")
+            raise NotLoweredError("its weights are not qint8 constants of a symmetric range")
         output = Operand(self._codes(node.name), self.spans[node.name])
         return matmul_kernel(node.name, chain, filters, self._operand(chain.anchor.data_inputs[0]), output)
 

@@ -24,9 +24,9 @@ from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.frames import in_branches, in_frames
 from octavo.quantize_graph.rules import Rules
-from octavo.quantize_graph.shapes import sample_shapes
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
+from octavo.runtime.sample_shapes import sample_shapes
 
 
 @dataclass
