@@ -13,7 +13,7 @@ from examples import random
 from graphs import run
 from intel_graphs import IntelGraph
 from octavo.graph import Graph, const_value
-from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, string_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, read_dtype, string_attr
 from octavo.graph.tensors import Array
 from octavo.int8.kernels import Target
 from octavo.transform_graph.transform import transform
@@ -311,3 +311,32 @@ def test_a_range_that_another_kernel_shares_is_left_to_it(calibrate: Callable[[G
     after = transform(ready, "rerange_quantized_concat strip_unused_nodes")
     assert after.nodes["other_eightbit_requantize"].data_inputs[8] == other
     assert error(run(after, X), run(floats, X)) < TOLERANCE
+
+
+@pytest.mark.parametrize("target", ["fused", "public"])
+@pytest.mark.parametrize("net", [residual, depthwise_relu6, inception, projection], ids=lambda net: net.__name__)
+def test_biases_become_whole_numbers_where_the_ranges_are_known(
+    net: Net, target: Target, calibrate: Callable[[Graph, str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first conv's input, and a concat's range, are measured as the graph runs; the others are their makers'."""
+    floats, dynamic = made(net, per_channel=True, legacy=False)
+    ready = frozen(dynamic, calibrate(dynamic))
+    plain, whole = (
+        transform(ready, f"fuse_quantized_conv_and_requantize(target={target}, bias={bias})")
+        for bias in ("float32", "qint32")
+    )
+    kinds = {n.name: read_dtype(n.attrs["Tbias"]) for n in whole.nodes.values() if "Tbias" in n.attrs}
+    kept = [name for name, kind in kinds.items() if kind == "float32"]
+    assert len(kept) == (2 if net is inception else 1) < len(kinds)
+    assert all(f"{name!r} keeps its float32 bias: the range of its input, " in caplog.text for name in kept)
+    assert error(run(whole, X), run(plain, X)) < 1.05 / 255
+    assert error(run(whole, X), run(floats, X)) < TOLERANCE
+
+
+def test_with_the_entry_frozen_every_bias_is_a_whole_number(calibrate: Callable[[Graph, str], Path]) -> None:
+    floats, dynamic = made(residual)
+    log = calibrate(dynamic, f"{LOG} {LOG_ENTRY}")
+    entry = f'freeze_max(min_max_log_file="{log}") freeze_min(min_max_log_file="{log}")'
+    fused = transform(frozen(dynamic, log), f"{entry} fuse_quantized_conv_and_requantize(bias=qint32)")
+    assert {read_dtype(n.attrs["Tbias"]) for n in fused.nodes.values() if "Tbias" in n.attrs} == {"qint32"}
+    assert error(run(fused, X), run(floats, X)) < TOLERANCE

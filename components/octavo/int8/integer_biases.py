@@ -7,6 +7,7 @@ qint32 bias, so that matmuls keep theirs.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -15,41 +16,69 @@ from octavo.graph.attrs import dtype_attr, dtype_list_attr, read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
+from octavo.int8.known_ranges import FUSED_CONVS, PUBLIC_CONVS, known_magnitude
 
-FUSED_CONVS = frozenset({"_FusedQuantizedConv2D", "_FusedQuantizedDepthwiseConv2D"})
-PUBLIC_CONVS = ("QuantizedConv2DWithBias", "QuantizedDepthwiseConv2DWithBias")
+LOG = logging.getLogger(__name__)
 
 LARGEST = 2**31 - 1
 
 
+class FloatBiasError(Exception):
+    """A bias stays float32; the reason is the message."""
+
+
 def with_integer_biases(graph: Graph) -> Graph:
-    """The graph with a qint32 bias in every conv kernel whose bias, ranges and filter range are Consts.
+    """The graph with a qint32 bias in every conv kernel whose bias, ranges and filter range are known.
 
     A bias that does not fit 32 bits stays float32: a channel of weights near zero has steps too small to count it in.
+    Each that stays is logged with the reason.
     """
     replaced: dict[str, Node] = {}
     for node in graph.nodes.values():
-        codes = _codes(graph, node)
-        if codes is not None:
-            replaced[node.data_inputs[2]] = const_node(node.data_inputs[2], codes, "qint32")
-            replaced[node.name] = _with_qint32_bias(node)
+        if not _has_float_bias(node):
+            continue
+        try:
+            codes = _codes(graph, node)
+        except FloatBiasError as reason:
+            LOG.warning("%s %r keeps its float32 bias: %s", node.op, node.name, reason)
+            continue
+        replaced[node.data_inputs[2]] = const_node(node.data_inputs[2], codes, "qint32")
+        replaced[node.name] = _with_qint32_bias(node)
     return replace(graph, nodes={name: replaced.get(name, node) for name, node in graph.nodes.items()})
 
 
-def _codes(graph: Graph, node: Node) -> Array | None:
-    """The bias of a conv kernel as int32 [channels]; None when the node is none, or its bias has to stay."""
-    if not (node.op in FUSED_CONVS or node.op.startswith(PUBLIC_CONVS)) or read_dtype(node.attrs["Tbias"]) != "float32":
-        return None
+def _has_float_bias(node: Node) -> bool:
+    fused = node.op in FUSED_CONVS and b"BiasAdd" in node.attrs["fused_ops"].list.s
+    known = fused or (node.op.startswith(PUBLIC_CONVS) and "Tbias" in node.attrs)
+    return known and read_dtype(node.attrs["Tbias"]) == "float32"
+
+
+def _codes(graph: Graph, node: Node) -> Array:
+    """The bias of a conv kernel as int32 [channels]."""
     first = _first_range(node)
-    names = [producer_name(t) for t in (node.data_inputs[2], *node.data_inputs[first : first + 4])]
-    consts = [graph.nodes[name] for name in names]
-    if any(const.op != "Const" for const in consts) or len(graph.consumers[names[0]]) != 1:
-        return None
-    bias, low, high, filter_low, filter_high = (const_value(const).astype(np.float64) for const in consts)
+    low, high, *filter_ends = node.data_inputs[first : first + 4]
+    bias, filter_low, filter_high = (
+        _const(graph, tensor, what)
+        for tensor, what in zip((node.data_inputs[2], *filter_ends), ("bias", *2 * ["filter's range"]), strict=True)
+    )
+    if len(graph.consumers[producer_name(node.data_inputs[2])]) != 1:
+        raise FloatBiasError(f"others read {node.data_inputs[2]!r} as well")
+    magnitude = known_magnitude(graph, low, high)
+    if magnitude is None:
+        raise FloatBiasError(f"the range of its input, {low!r}, is known as the graph runs only")
     most = 255 if read_dtype(node.attrs["Tinput"]) == "quint8" else 127
-    step = np.maximum(abs(low), abs(high)) / most * np.maximum(abs(filter_low), abs(filter_high)) / 127
-    codes = np.rint(bias / step)
-    return codes.astype(np.int32) if np.all(np.abs(codes) <= LARGEST) else None
+    step = magnitude / most * np.maximum(abs(filter_low), abs(filter_high)) / 127
+    if np.any(np.abs(bias) > step * LARGEST):
+        raise FloatBiasError("a channel's steps are too small to count it in 32 bits")
+    return np.rint(bias / np.where(step > 0, step, 1)).astype(np.int32)
+
+
+def _const(graph: Graph, tensor: str, what: str) -> Array:
+    """The float64 value of a Const."""
+    node = graph.nodes[producer_name(tensor)]
+    if node.op != "Const":
+        raise FloatBiasError(f"its {what} is the {node.op} {node.name!r}; wanted a Const")
+    return const_value(node).astype(np.float64)
 
 
 def _first_range(node: Node) -> int:

@@ -28,7 +28,9 @@ def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: 
         graph: the dynamic-range graph, its ranges frozen.
         target: "fused" for `_FusedQuantizedConv2D` and its kin, "public" for the ops under Intel's names; where left
             out, Intel's graphs keep Intel's names.
-        bias: "float32", or "qint32" for the convs' biases as whole numbers.
+        bias: "float32", or "qint32" for the convs' biases as whole numbers, in steps of 255 or 127 as the input's
+            type has it; where the range of the input is measured as the graph runs, or others read the bias, it stays
+            float32, and that is logged.
 
     Before:
         codes = QuantizeV2(x, low, high)
