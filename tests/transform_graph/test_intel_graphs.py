@@ -316,7 +316,7 @@ def test_a_range_that_another_kernel_shares_is_left_to_it(calibrate: Callable[[G
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize("net", [residual, depthwise_relu6, inception, projection], ids=lambda net: net.__name__)
 def test_biases_become_whole_numbers_where_the_ranges_are_known(
-    net: Net, target: Target, calibrate: Callable[[Graph, str], Path], caplog: pytest.LogCaptureFixture
+    net: Net, target: Target, calibrate: Callable[[Graph], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The first conv's input, and a concat's range, are measured as the graph runs; the others are their makers'."""
     floats, dynamic = made(net, per_channel=True, legacy=False)
