@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from octavo import __version__
-from step_table import as_text, needs, step_table
+from step_table import as_text, step_table
 
 CHART = Path(__file__).resolve().parent / "octavo"
 COMPILED = CHART.parents[1] / "pipelines" / "quantize_int8" / "pipeline.yaml"
@@ -79,8 +79,6 @@ def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, A
     """The steps with what a template needs to know of each, and the pipeline's parameters."""
     steps = step_table(pipeline, platform)
     for step in steps:
-        step["needs"] = needs(step)
-        step["passed"] = {name: source for name, source in step["artifacts"].items() if not source.get("all")}
         step["looped"] = any("each" in source for source in step["parameters"].values())
     parameters = pipeline["root"]["inputDefinitions"]["parameters"]
     return {

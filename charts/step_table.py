@@ -22,7 +22,8 @@ def step_table(pipeline: Document, platform: Document) -> list[dict[str, Any]]:
 
     Returns:
         For each step: its name and display name, the component, its parameters (constants, workflow parameters, or
-        another step's list to loop over), the steps its artifacts come from, and what its container asks for.
+        another step's list to loop over), the steps its artifacts come from, those it waits for, and what its container
+        asks for.
     """
     flat = {task.key: task for task in _tasks(pipeline)}
     names = {key: _slug(task.body["taskInfo"]["name"]) for key, task in flat.items()}
@@ -62,7 +63,8 @@ def _step(task: _Task, pipeline: Document, names: Document, stores: Document) ->
         "executor": component["executorLabel"],
         "component": container["args"][-1],
         "parameters": {key: _parameter(task, value, names) for key, value in inputs.get("parameters", {}).items()},
-        "artifacts": {key: _artifact(task, pipeline, each, names) for key, each in inputs.get("artifacts", {}).items()},
+        "artifacts": {key: _artifact(task, each, names) for key, each in inputs.get("artifacts", {}).items()},
+        "needs": sorted(set(_needs(task, pipeline, names))),
         "outputs": sorted(outputs.get("artifacts", {})),
         "results": sorted(outputs.get("parameters", {})),
         "stores": component["executorLabel"] in stores,
@@ -74,6 +76,17 @@ def _step(task: _Task, pipeline: Document, names: Document, stores: Document) ->
             "cap": retry["backoffMaxDuration"],
         },
     }  # fmt: skip
+
+
+def _needs(task: _Task, pipeline: Document, names: Document) -> Iterator[str]:
+    """The steps that a task waits for: for a loop, all that stand in it."""
+    awaited = [*task.body.get("dependentTasks", ()), *(task.around or {}).get("dependentTasks", ())]
+    for key in awaited:
+        if key in names:
+            yield names[key]
+        else:
+            loop = pipeline["components"][pipeline["root"]["dag"]["tasks"][key]["componentRef"]["name"]]
+            yield from (names[inner] for inner in loop["dag"]["tasks"])
 
 
 def _parameter(task: _Task, value: Document, names: Document) -> dict[str, str]:
@@ -96,17 +109,12 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _artifact(task: _Task, pipeline: Document, value: Document, names: Document) -> dict[str, Any]:
-    """The step and the output that an artifact comes from; `all` where it is every turn of a loop."""
+def _artifact(task: _Task, value: Document, names: Document) -> dict[str, str]:
+    """The step and the output that an artifact comes from."""
     if "componentInputArtifact" in value and task.around is not None:
         value = task.around["inputs"]["artifacts"][value["componentInputArtifact"]]
     source = value["taskOutputArtifact"]
-    producer, key = source["producerTask"], source["outputArtifactKey"]
-    if producer in names:
-        return {"step": names[producer], "output": key}
-    loop = pipeline["components"][pipeline["root"]["dag"]["tasks"][producer]["componentRef"]["name"]]
-    (selected,) = loop["dag"]["outputs"]["artifacts"][key]["artifactSelectors"]
-    return {"step": names[selected["producerSubtask"]], "output": selected["outputArtifactKey"], "all": True}
+    return {"step": names[source["producerTask"]], "output": source["outputArtifactKey"]}
 
 
 def _resources(given: Document) -> dict[str, dict[str, str]]:
@@ -121,13 +129,7 @@ def _sorted(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     left, placed = list(steps), list[dict[str, Any]]()
     while left:
         done = {step["name"] for step in placed}
-        ready = next(step for step in left if set(needs(step)) <= done)
+        ready = next(step for step in left if set(step["needs"]) <= done)
         left.remove(ready)
         placed.append(ready)
     return placed
-
-
-def needs(step: Document) -> list[str]:
-    """The steps that a step of the table waits for."""
-    artifacts = [source["step"] for source in step["artifacts"].values()]
-    return sorted({*artifacts, *(value["each"] for value in step["parameters"].values() if "each" in value)})

@@ -6,7 +6,7 @@ from octavo.evaluate.component import evaluate, evaluate_shard, merge_evaluation
 from octavo.fetch_model.component import fetch_model
 from octavo.freeze_graph.component import freeze_graph
 from octavo.merge_min_max_logs.component import merge_min_max_logs
-from octavo.plan_shards.component import plan_shards
+from octavo.plan_shards.component import clear_parts, plan_shards
 from octavo.publish_model.component import publish_model
 from octavo.quantize_graph.component import quantize_graph
 from octavo.report.component import report
@@ -16,6 +16,7 @@ from octavo.transform_graph.component import freeze_ranges, fuse, transform_grap
 __all__ = [
     "benchmark",
     "calibrate",
+    "clear_parts",
     "evaluate",
     "evaluate_shard",
     "fetch_model",

@@ -30,8 +30,10 @@ def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
     return dressed(task, "Summarize", GRAPH).output
 
 
-def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any, name: str) -> Any:
-    task = components.plan_shards(dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit)
+def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any, target_uri: Any, name: str) -> Any:
+    task = components.plan_shards(
+        dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit, target_uri=target_uri
+    )
     return dressed(task, name, LIGHT, stores=True, cached=False)
 
 
@@ -41,19 +43,23 @@ def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:
 
 
 def _calibrate(graph: Any, summary: Any, plan: Any, recipe: Any, reading: dict[str, Any]) -> Any:
-    """The merged log of all shards, each calibrated in a pod of its own."""
+    """The merged log of all shards, each calibrated in a pod of its own.
+
+    The logs come together in the store: as a list of artifacts, few of them would fit the arguments of a pod.
+    """
     with dsl.ParallelFor(plan.outputs["Output"], name="Calibrate shards", parallelism=PARALLELISM) as shard:
         task = components.calibrate(
             graph=graph,
             summary=summary,
             manifest=plan.outputs["manifest"],
+            plan=plan.outputs["plan"],
             shard=shard,
             recipe=recipe,
             **reading,
         )
-        log = dressed(task, "Calibrate", RUN, stores=True, cached=False).output
-    merged = components.merge_min_max_logs(logs=dsl.Collected(log), recipe=recipe)
-    return dressed(merged, "Merge logs", LIGHT).output
+        dressed(task, "Calibrate", RUN, stores=True, cached=False)
+    merged = components.merge_min_max_logs(plan=plan.outputs["plan"], recipe=recipe).after(task)
+    return dressed(merged, "Merge logs", LIGHT, stores=True, cached=False).output
 
 
 def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
@@ -70,12 +76,14 @@ def _evaluate(graph: Any, summary: Any, plan: Any, reading: dict[str, Any], name
             graph=graph,
             summary=summary,
             manifest=plan.outputs["manifest"],
+            plan=plan.outputs["plan"],
+            name=name,
             shard=shard,
             **reading,
         )
-        ranking = dressed(task, f"Evaluate {name}", RUN, stores=True, cached=False).output
-    merged = components.merge_evaluations(rankings=dsl.Collected(ranking))
-    return dressed(merged, f"Merge {name} evaluations", LIGHT).output
+        dressed(task, f"Evaluate {name}", RUN, stores=True, cached=False)
+    merged = components.merge_evaluations(plan=plan.outputs["plan"], name=name).after(task)
+    return dressed(merged, f"Merge {name} evaluations", LIGHT, stores=True, cached=False).output
 
 
 def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
@@ -83,7 +91,7 @@ def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
     return dressed(task, "Benchmark", TIMED, cached=False).output
 
 
-def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> None:
+def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> Any:
     task = components.publish_model(
         int8_graph=int8,
         result=report.outputs["result"],
@@ -91,7 +99,7 @@ def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> None:
         target_uri=target_uri,
         tolerance=tolerance,
     )
-    dressed(task, "Publish", LIGHT, stores=True, cached=False)
+    return dressed(task, "Publish", LIGHT, stores=True, cached=False)
 
 
 @dsl.pipeline(name="quantize-int8", display_name="Quantize to INT8")
@@ -121,8 +129,8 @@ def quantize_int8(
         input_names: Names of the model's inputs, separated by commas; found when empty.
         output_names: Names of the model's outputs, separated by commas; found when empty.
         recipe: What to quantize and how, a YAML or JSON document; empty for the default.
-        shards: Pods that calibrate at the same time, at most 100. The result does not depend on it.
-        evaluation_shards: Pods that evaluate a graph at the same time, at most 100. Nor does it depend on that.
+        shards: Pods that calibrate at the same time, at most 1000. The result does not depend on it.
+        evaluation_shards: Pods that evaluate a graph at the same time, at most 1000. Nor does it depend on that.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
         tolerance: Points of top-1 that the INT8 model may lose; beyond it nothing is published.
@@ -134,11 +142,11 @@ def quantize_int8(
     quantized = components.quantize_graph(graph=fp32, summary=summary, recipe=recipe)
     dynamic = dressed(quantized, "Quantize", GRAPH).outputs["quantized"]
     logged = _transform(dynamic, summary, flow.INSERT_LOGGING, "Insert logging")
-    planned = _plan(calibration_uri, shards, batch_size, calibration_limit, "Plan shards")
+    planned = _plan(calibration_uri, shards, batch_size, calibration_limit, target_uri, "Plan shards")
     reading = {"preprocessing": preprocessing, "batch_size": batch_size}
     log = _calibrate(logged, summary, planned, recipe, reading)
     int8 = _lower(dynamic, log, summary, recipe)
-    judged = _plan(validation_uri, evaluation_shards, batch_size, 0, "Plan evaluation")
+    judged = _plan(validation_uri, evaluation_shards, batch_size, 0, target_uri, "Plan evaluation")
     report = components.report(
         model=model,
         summary=summary,
@@ -151,7 +159,9 @@ def quantize_int8(
         log=log,
         tolerance=tolerance,
     )
-    _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)
+    published = _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)
+    clear = components.clear_parts(plan=planned.outputs["plan"], evaluation_plan=judged.outputs["plan"])
+    dressed(clear.after(published), "Clear parts", LIGHT, stores=True, cached=False)
 
 
 def compile_pipeline(target: Path = COMPILED) -> None:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.cli import cli
+from octavo.data.plan import make_plan
+from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
+from octavo.files import write_json
 from octavo.graph.log_records import format_examples, format_record
 from octavo.graph.min_max_log import read_log_file
-from octavo.merge_min_max_logs.merge import merge_logs, missing_examples
+from octavo.merge_min_max_logs.merge import merge_logs, merge_planned, missing_examples
 
 NODES = ("a", "b/c", "z")
 lines = st.builds(
@@ -91,6 +94,49 @@ def test_the_log_of_a_shard_that_is_given_twice_is_refused(tmp_path: Path) -> No
 def test_a_shard_between_others_that_has_no_log_is_missed(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="no min/max log is of the examples 4 to 5;"):
         merged(tmp_path, shard(0, 4), shard(6, 8))
+
+
+PLANNED = [Shard(index=index, start=2 * index, stop=2 * index + 2) for index in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        pytest.param([(0, 2), (2, 4), (4, 6)], r"1 of 4 .*: shard 3 \(examples 6 to 7\);", id="the last one"),
+        pytest.param([(2, 8)], r"1 of 4 .*: shard 0 \(examples 0 to 1\);", id="the first one"),
+        pytest.param([(0, 2), (4, 8)], r"1 of 4 .*: shard 1 \(examples 2 to 3\);", id="one between others"),
+        pytest.param([(0, 7)], r"1 of 4 .*: shard 3 \(examples 6 to 7\);", id="a part of one"),
+    ],
+)
+def test_a_planned_shard_without_its_log_is_named(given: list[tuple[int, int]], wanted: str, tmp_path: Path) -> None:
+    paths = [tmp_path / str(start) for start, _ in given]
+    for path, ends in zip(paths, given, strict=True):
+        path.write_text("\n".join(shard(*ends)))
+    with pytest.raises(CalibrationError, match=wanted):
+        merge_logs(paths, tmp_path / "merged", shards=PLANNED)
+    assert not (tmp_path / "merged").exists()
+
+
+def test_the_command_compares_the_logs_with_the_planned_shards(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("\n".join(shard(0, 6)))
+    write_json(tmp_path / "shards", [each.model_dump() for each in PLANNED])
+    words = ["merge_min_max_logs", str(tmp_path / "log"), f"--output={tmp_path / 'm'}"]
+    with pytest.raises(CalibrationError, match="shard 3"):
+        CliRunner().invoke(cli, [*words, f"--shards={tmp_path / 'shards'}"], catch_exceptions=False)
+    write_json(tmp_path / "shards", [each.model_dump() for each in PLANNED[:3]])
+    assert CliRunner().invoke(cli, [*words, f"--shards={tmp_path / 'shards'}"], catch_exceptions=False).exit_code == 0
+
+
+def test_a_thousand_shards_come_together_to_the_bytes_of_one(tmp_path: Path) -> None:
+    shards = [Shard(index=index, start=2 * index, stop=2 * index + 2) for index in range(1000)]
+    plan = make_plan(shards, str(tmp_path / "target"))
+    write_json(tmp_path / "plan", plan.model_dump())
+    for each in reversed(shards):
+        (tmp_path / "log").write_text("\n".join(shard(each.start, each.stop)))
+        plan.leave("min_max_log", each, tmp_path / "log")
+
+    merge_planned(tmp_path / "plan", tmp_path / "merged")
+    assert (tmp_path / "merged").read_bytes() == merged(tmp_path, shard(0, 2000))
 
 
 def test_failed_shards_are_left_out_only_as_far_as_the_recipe_allows(tmp_path: Path) -> None:

@@ -23,8 +23,12 @@ DISPLAY_NAMES = {
     "Fetch model", "Summarize", "Freeze", "Optimize", "Quantize", "Insert logging", "Plan shards",
     "Calibrate shards", "Calibrate", "Merge logs", "Freeze ranges", "Fuse", "Evaluate FP32", "Evaluate INT8",
     "Benchmark", "Report", "Publish", "Plan evaluation", "Evaluate FP32 shards", "Evaluate INT8 shards",
-    "Merge FP32 evaluations", "Merge INT8 evaluations",
+    "Merge FP32 evaluations", "Merge INT8 evaluations", "Clear parts",
 }  # fmt: skip
+
+
+LEAVING_AND_GATHERING = {"Merge logs", "Merge FP32 evaluations", "Merge INT8 evaluations", "Clear parts"}
+"""Pods that read or clear what those of a loop left in the store."""
 
 
 def dags(pipeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -97,6 +101,7 @@ def test_what_reads_or_writes_mutable_things_or_the_clock_is_never_cached(docume
         "Evaluate INT8",
         "Benchmark",
         "Publish",
+        *LEAVING_AND_GATHERING,
     }
 
 
@@ -112,6 +117,7 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
 
     assert {label[key] for key in executors} == {
         "Fetch model", "Plan shards", "Plan evaluation", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
+        *LEAVING_AND_GATHERING,
     }  # fmt: skip
     for settings in executors.values():
         (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
@@ -145,6 +151,38 @@ def test_only_the_shards_reach_a_loop_as_another_tasks_parameter(documents: Docu
 
     from_tasks = [name for name, source in parameters.items() if "taskOutputParameter" in source]
     assert from_tasks == [f"pipelinechannel--{LOOPS[name]}-Output"]
+
+
+def test_no_pod_takes_what_every_turn_of_a_loop_made(documents: Documents) -> None:
+    # such a list, some 660 bytes a turn, is one word of the pod's command line, and Linux takes words of 128 KiB
+    pipeline = documents[0]
+    loops = {key for key, task in pipeline["root"]["dag"]["tasks"].items() if "parameterIterator" in task}
+    for task in pods(pipeline).values():
+        given = task.get("inputs", {})
+        sources = [*given.get("artifacts", {}).values(), *given.get("parameters", {}).values()]
+        taken = {
+            inner["producerTask"]
+            for each in sources
+            for inner in each.values()
+            if isinstance(inner, dict)
+            if "producerTask" in inner
+        }
+        assert not taken & loops, task["taskInfo"]["name"]
+    assert "isArtifactList" not in json.dumps(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("merge", "loop"),
+    [
+        ("Merge logs", "Calibrate shards"),
+        ("Merge FP32 evaluations", "Evaluate FP32 shards"),
+        ("Merge INT8 evaluations", "Evaluate INT8 shards"),
+    ],
+)
+def test_a_merge_waits_for_every_turn_of_its_loop(merge: str, loop: str, documents: Documents) -> None:
+    keys = {task["taskInfo"]["name"]: key for key, task in documents[0]["root"]["dag"]["tasks"].items()}
+
+    assert keys[loop] in tasks(documents[0])[merge]["dependentTasks"]
 
 
 def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(

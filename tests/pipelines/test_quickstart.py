@@ -64,7 +64,7 @@ def test_a_line_shows_each_finished_task(run: subprocess.CompletedProcess[str]) 
     finished = [line for line in run.stdout.splitlines() if line.startswith("ok ")]
 
     assert len([line for line in finished if "Calibrate" in line]) == 4
-    assert len(finished) == 24
+    assert len(finished) == 25
 
 
 def test_four_pods_and_two_processes_give_the_same_bytes(

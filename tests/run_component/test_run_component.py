@@ -9,6 +9,10 @@ import pytest
 
 from octavo import components
 from octavo.cli import main
+from octavo.data.plan import make_plan
+from octavo.data.shard import Shard
+from octavo.files import write_json
+from octavo.graph.log_records import format_examples
 from quickstart import QUICKSTART
 
 FLAGS = {"shard", "preprocessing", "batch_size"}
@@ -29,7 +33,8 @@ def test_a_returned_list_goes_to_the_file_or_to_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = f"--dataset-uri={QUICKSTART.calibration}"
-    words = ("plan-shards", data, "--shards=2", "--batch-size=10", f"--manifest={tmp_path / 'manifest'}")
+    files = (f"--manifest={tmp_path / 'manifest'}", f"--plan={tmp_path / 'plan'}")
+    words = ("plan-shards", data, "--shards=2", "--batch-size=10", f"--target-uri={tmp_path / 'target'}", *files)
 
     assert run(*words, f"--output={tmp_path / 'out' / 'shards'}") == 0
     assert run(*words) == 0
@@ -38,21 +43,18 @@ def test_a_returned_list_goes_to_the_file_or_to_standard_output(
     assert json.loads(capsys.readouterr().out) == shards
 
 
-def test_a_list_of_artifacts_is_every_file_of_a_folder(tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    for number in range(3):
-        (logs / str(number)).write_text(record("a", 0, number))
+def test_what_shards_have_left_is_merged_and_cleared(tmp_path: Path) -> None:
+    shards = [Shard(index=number, start=number, stop=number + 1) for number in range(3)]
+    plan = make_plan(shards, str(tmp_path / "target"))
+    write_json(tmp_path / "plan", plan.model_dump())
+    for shard in shards:
+        (tmp_path / "log").write_text(f"{format_examples(shard.start, shard.stop)}\n" + record("a", 0, shard.index))
+        plan.leave("min_max_log", shard, tmp_path / "log")
 
-    assert run("merge_min_max_logs", f"--logs={logs}", f"--merged={tmp_path / 'deep' / 'merged'}") == 0
+    assert run("merge_min_max_logs", f"--plan={tmp_path / 'plan'}", f"--merged={tmp_path / 'deep' / 'merged'}") == 0
     assert (tmp_path / "deep" / "merged").read_text().count("requant_min_max") == 3
-
-
-def test_an_empty_folder_of_artifacts_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "logs").mkdir()
-
-    assert run("merge-min-max-logs", f"--logs={tmp_path / 'logs'}", f"--merged={tmp_path / 'merged'}") == 2
-    assert "holds no file" in capsys.readouterr().err
+    assert run("clear_parts", f"--plan={tmp_path / 'plan'}", f"--evaluation-plan={tmp_path / 'plan'}") == 0
+    assert list((tmp_path / "target").iterdir()) == []
 
 
 @pytest.mark.parametrize(

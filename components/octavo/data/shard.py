@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from octavo.errors import DataError
 
@@ -59,3 +60,18 @@ def make_shard(start: int, stop: int) -> Shard:
     if not 0 <= start < stop:
         raise DataError(f"a shard from example {start} to {stop} holds nothing; wanted 0 <= start < stop")
     return Shard(start=start, stop=stop)
+
+
+def read_shards(path: Path) -> tuple[Shard, ...]:
+    """Read the shards that plan_shards wrote to a JSON file.
+
+    Raises:
+        DataError: when the file cannot be read or holds something else.
+    """
+    try:
+        return TypeAdapter(tuple[Shard, ...]).validate_json(path.read_bytes())
+    except OSError as fault:
+        raise DataError(f"the shards' file {str(path)!r} cannot be read: {fault.strerror}") from fault
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        raise DataError(f"{str(path)!r} holds no list of shards: {first['loc']}: {first['msg']}") from fault

@@ -52,6 +52,8 @@ def evaluate_shard(
     graph: dsl.Input[dsl.Model],
     summary: dsl.Input[dsl.Artifact],
     manifest: dsl.Input[dsl.Artifact],
+    plan: dsl.Input[dsl.Artifact],
+    name: str,
     shard: dict[str, int],
     preprocessing: str,
     batch_size: int,
@@ -59,10 +61,14 @@ def evaluate_shard(
 ) -> None:
     """Run one shard of a labelled data set through a graph, for merge_evaluations.
 
+    The ranking is left in the plan's folder as well.
+
     Args:
         graph: A frozen graph, FP32 or INT8.
         summary: The model's summary, which names the inputs and outputs.
         manifest: The data set, as plan_shards wrote it down; only the shard's examples are read.
+        plan: The plan of all shards, as plan_shards wrote it.
+        name: Tells the graph from others that are evaluated on the same shards.
         shard: One of the shards that plan_shards made.
         preprocessing: A preset's name, or a preprocessing document.
         batch_size: Examples a batch, as the shards were planned.
@@ -70,35 +76,39 @@ def evaluate_shard(
     """
     from pathlib import Path
 
+    from octavo.data.plan import read_plan
     from octavo.data.shard import Shard
     from octavo.ends import read_ends
     from octavo.evaluate.evaluate import evaluate_shard
 
     ends = read_ends(summary.path)
+    mine = Shard.model_validate(shard)
     evaluate_shard(
         Path(graph.path),
         Path(ranking.path),
         dataset_uri=manifest.path,
-        shard=Shard.model_validate(shard),
+        shard=mine,
         preprocessing=preprocessing,
         batch_size=batch_size,
         inputs=ends.inputs,
         outputs=ends.outputs,
     )
+    read_plan(Path(plan.path)).leave(f"ranking-{name}", mine, Path(ranking.path))
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def merge_evaluations(*, rankings: dsl.Input[list[dsl.Artifact]], evaluation: dsl.Output[dsl.Artifact]) -> None:
+def merge_evaluations(*, plan: dsl.Input[dsl.Artifact], name: str, evaluation: dsl.Output[dsl.Artifact]) -> None:
     """Judge what a graph thinks of the images of all shards, by exact counts.
 
     Args:
-        rankings: What evaluate_shard wrote for each shard.
+        plan: The plan of the shards, as plan_shards wrote it; evaluate_shard left its rankings in its folder.
+        name: The graph's, as evaluate_shard was told it.
         evaluation: Accuracy and predictions, as JSON.
     """
     from pathlib import Path
 
-    from octavo.evaluate.evaluate import merge_files
+    from octavo.evaluate.evaluate import merge_planned
     from octavo.files import write_json
 
-    merged = merge_files([Path(ranking.path) for ranking in rankings])
+    merged = merge_planned(Path(plan.path), name)
     write_json(evaluation.path, merged.model_dump(mode="json"))

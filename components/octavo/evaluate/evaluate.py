@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from octavo.data.dataset import open_dataset
+from octavo.data.plan import read_plan
 from octavo.data.preprocessing import preprocessing as read_preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import GraphError, SpecError
@@ -21,7 +22,7 @@ from octavo.graph.proto import load_graph
 from octavo.runtime import worker
 from octavo.runtime.environment import check_graph
 
-__all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "merge_files"]
+__all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "merge_files", "merge_planned"]
 
 SECONDS = 24 * 3600.0
 """How long an evaluation may take."""
@@ -111,6 +112,17 @@ def evaluate_shard(
 def merge_files(rankings: Sequence[Path]) -> Evaluation:
     """Judge the images of all shards. Raises DataError as `read_ranking` and `merge_rankings` do."""
     return merge_rankings([read_ranking(path) for path in rankings])
+
+
+def merge_planned(plan: Path, name: str) -> Evaluation:
+    """Judge the images of all shards of a plan, whose rankings evaluate_shard left in its folder.
+
+    Raises:
+        DataError: when a shard has left none, which the message names, or as `merge_files` does.
+        StorageError: when the store cannot be reached or refuses.
+    """
+    with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as folder:
+        return merge_files(read_plan(plan).gather(f"ranking-{name}", Path(folder)))
 
 
 def _request(

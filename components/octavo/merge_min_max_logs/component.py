@@ -8,21 +8,21 @@ from octavo.image import IMAGE
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def merge_min_max_logs(
     *,
-    logs: dsl.Input[list[dsl.Artifact]],
+    plan: dsl.Input[dsl.Artifact],
     merged: dsl.Output[dsl.Artifact],
     recipe: str = "",
 ) -> None:
-    """Merge min/max logs into one, the same whatever their order and number.
+    """Merge the min/max logs of all shards into one, the same whatever their number.
 
     Args:
-        logs: The logs of all shards; text captured from a program of one's own is welcome.
+        plan: The plan of the shards, as plan_shards wrote it; calibrate left the logs in its folder.
         merged: One log with every record, in order of nodes.
         recipe: The recipe, a YAML or JSON document, which may allow shards to fail; empty for the default.
     """
     from pathlib import Path
 
-    from octavo.merge_min_max_logs.merge import merge_logs
+    from octavo.merge_min_max_logs.merge import merge_planned
     from octavo.recipe import Recipe
 
     required = Recipe.parse(recipe).calibration.required_examples
-    merge_logs([Path(log.path) for log in logs], Path(merged.path), required_examples=required)
+    merge_planned(Path(plan.path), Path(merged.path), required_examples=required)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from octavo.data.plan import describe_shards, read_plan
+from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.files import write_atomically
 from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file
 
 
-def merge_logs(logs: Sequence[Path], merged: Path, *, required_examples: float = 1.0) -> MinMaxLog:
+def merge_logs(
+    logs: Sequence[Path], merged: Path, *, required_examples: float = 1.0, shards: Sequence[Shard] = ()
+) -> MinMaxLog:
     """Merge logs, calibrate's or captured from a program's standard error, into one in canonical order.
 
     Args:
@@ -18,22 +23,39 @@ def merge_logs(logs: Sequence[Path], merged: Path, *, required_examples: float =
         merged: the file to write: by node, then by smallest and largest value.
         required_examples: the share of the examples that must have been calibrated, where the logs say which they are
             of.
+        shards: what was planned; the logs must be of all of it. Left out, only what lies between two logs is missed.
 
     Returns:
         What was merged, with what was skipped.
 
     Raises:
         CalibrationError: when there are no logs; one cannot be read, holds no record, or holds NaN or infinity; a node
-            is missing from some of them; two are of the same examples; or too many examples are missing.
+            is missing from some of them; two are of the same examples; a planned shard has no log; or too many examples
+            are missing.
     """
     if not logs:
         raise CalibrationError("there are no min/max logs to merge")
     read = [(str(path), read_log_file(path)) for path in logs]
     log = join_logs([part for _, part in read])
     _check_nodes([(path, part) for path, part in read if len(part)])
+    _check_shards(log, shards)
     _check_examples(log, required_examples)
     write_atomically(merged, (line.encode() for line in log.lines()))
     return log
+
+
+def merge_planned(plan: Path, merged: Path, *, required_examples: float = 1.0) -> MinMaxLog:
+    """Merge the logs that the pods of a plan's shards have left in its folder: see `merge_logs`.
+
+    Raises:
+        DataError: when a shard has left no log, which the message names.
+        CalibrationError: as `merge_logs` does.
+        StorageError: when the store cannot be reached or refuses.
+    """
+    planned = read_plan(plan)
+    with tempfile.TemporaryDirectory(prefix="octavo-logs-") as folder:
+        logs = planned.gather("min_max_log", Path(folder))
+        return merge_logs(logs, merged, required_examples=required_examples, shards=planned.shards)
 
 
 def missing_examples(log: MinMaxLog) -> tuple[int, int]:
@@ -53,6 +75,21 @@ def _check_nodes(logs: Sequence[tuple[str, MinMaxLog]]) -> None:
                     f"the min/max log {path!r} lacks {len(lacks)} of the {len(every)} nodes whose {what} other logs "
                     f"hold, the first {lacks[0]!r}{lines}; wanted logs of one graph, whole"
                 )
+
+
+def _check_shards(log: MinMaxLog, shards: Sequence[Shard]) -> None:
+    """Confirm that the log is of every planned shard."""
+    lacking = [
+        shard
+        for shard in shards
+        if sum(max(0, min(part.stop, shard.stop) - max(part.start, shard.start)) for part in log.examples)
+        < shard.stop - shard.start
+    ]
+    if lacking:
+        raise CalibrationError(
+            f"{len(lacking)} of {len(shards)} shards have no min/max log, or no whole one: {describe_shards(lacking)}; "
+            "wanted the logs of all shards that were planned"
+        )
 
 
 def _check_examples(log: MinMaxLog, required: float) -> None:

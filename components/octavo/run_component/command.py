@@ -42,7 +42,7 @@ class ComponentGroup(click.Group):
 def command() -> None:
     """Run one KFP component on local files, as each pod of an Argo workflow does.
 
-    Artifacts are paths, lists of artifacts are folders of files, lists and dictionaries are JSON. What the component
+    Artifacts are paths, lists and dictionaries are JSON. What the component
     returns goes to --output, or to standard output.
     """
 
@@ -73,9 +73,8 @@ def component_command(component: Any) -> click.Command:
 def _input(name: str, each: Any) -> click.Option:
     flag = _flag(name)
     if is_artifact(each.type):
-        folder = bool(each.is_artifact_list)
-        kind = click.Path(exists=True, file_okay=not folder, path_type=Path)
-        return click.Option([flag, name], type=kind, required=True, help="A folder of files." if folder else "A path.")
+        kind = click.Path(exists=True, path_type=Path)
+        return click.Option([flag, name], type=kind, required=True, help="A path.")
     if each.type.startswith(DOCUMENTS):
         return click.Option([flag, name], required=True, callback=_json, help="JSON.")
     return click.Option(

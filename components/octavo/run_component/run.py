@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from octavo.errors import SpecError
 from octavo.files import write_json
 
 
@@ -15,15 +14,14 @@ def run_component(component: Any, given: Mapping[str, Any]) -> Any:
 
     Args:
         component: one of octavo.components.
-        given: for each input and output artifact a path, a folder of files for a list of artifacts, and for each
-            parameter its value. Folders of outputs are made. An output that the function describes but does not
-            write (figures for the UI) becomes a JSON file of that description.
+        given: for each input and output artifact a path, and for each parameter its value. Folders of outputs are
+            made. An output that the function describes but does not write (figures for the UI) becomes a JSON file of
+            that description.
 
     Returns:
         What the function returns.
 
     Raises:
-        SpecError: when the folder of a list of artifacts holds no file.
         OctavoError: as the step does.
     """
     spec = component.component_spec
@@ -31,8 +29,7 @@ def run_component(component: Any, given: Mapping[str, Any]) -> Any:
     outputs = {}
     for name, each in (spec.inputs or {}).items():
         if is_artifact(each.type):
-            path = Path(given[name])
-            arguments[name] = _listed(name, path) if each.is_artifact_list else _artifact(each.type, path)
+            arguments[name] = _artifact(each.type, Path(given[name]))
     for name, each in (spec.outputs or {}).items():
         if is_artifact(each.type):
             Path(given[name]).parent.mkdir(parents=True, exist_ok=True)
@@ -54,10 +51,3 @@ def _artifact(kind: str, path: Path) -> Any:
 
     made = getattr(dsl, kind.removeprefix("system.").split("@", maxsplit=1)[0])
     return made(uri=str(path))
-
-
-def _listed(name: str, folder: Path) -> list[Any]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    if not files:
-        raise SpecError(f"--{name}: the folder {str(folder)!r} holds no file; wanted one file for each artifact")
-    return [_artifact("system.Artifact", path) for path in files]

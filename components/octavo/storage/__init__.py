@@ -3,7 +3,8 @@
     open_store(uri) -> Store, key      the store's verbs: store.py
     claimed(folder, owner)         to write a folder while nobody else does
     open_object(uri) -> a file     to read a part of a large object
-    read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), join(uri, name)
+    read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), delete_folder(uri),
+    join(uri, name)
 
 A store's client is imported when a URI of that store is first opened.
 """
@@ -11,7 +12,7 @@ A store's client is imported when a URI of that store is first opened.
 from octavo.storage.claim import Claim, claimed
 from octavo.storage.ranges import open_object
 from octavo.storage.store import ConflictError, MissingObjectError, Store, StoredObject
-from octavo.storage.transfer import download, exists, join, list_objects, open_store, read_bytes, upload
+from octavo.storage.transfer import delete_folder, download, exists, join, list_objects, open_store, read_bytes, upload
 from octavo.storage.uri import Uri, parse_uri
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "StoredObject",
     "Uri",
     "claimed",
+    "delete_folder",
     "download",
     "exists",
     "join",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def list_objects(uri: str) -> Sequence[StoredObject]:
     """
     store, key = open_store(uri)
     return store.list(key)
+
+
+def delete_folder(uri: str) -> int:
+    """Delete everything under a folder, and of local files the folder itself; say how many objects that were.
+
+    Raises:
+        StorageError: when the store cannot be reached or refuses, or there is no such bucket.
+    """
+    store, key = open_store(uri)
+    found = store.list(key)
+    for entry in found:
+        store.delete(parse_uri(entry.uri).key)
+    if parse_uri(uri).scheme == "file":
+        shutil.rmtree(key, ignore_errors=True)
+    return len(found)
 
 
 def exists(uri: str) -> bool:
