@@ -113,6 +113,8 @@ class Recipe(_Part):
         bias_correction: add to each bias what rounding the weights takes from it on average over the calibration data.
         equalize_weights: before quantizing, scale the channels between two convs so that the weights on both sides
             spread alike; does nothing where a Relu6 stands between them.
+        split_concats: let a conv behind a concat of two tensors read them one by one, its kernel adding the two
+            results, where that is less work than to join them.
         target: the op set to emit: "fused" for TensorFlow's newer `_FusedQuantized...` ops, "public" for the ops under
             Intel's names (`QuantizedConv2DWithBiasAndReluAndRequantize` ...).
         calibration: how ranges are taken.
@@ -128,6 +130,7 @@ class Recipe(_Part):
     bias: Literal["float32", "qint32"] = "float32"
     bias_correction: bool = True
     equalize_weights: bool = False
+    split_concats: bool = True
     target: Literal["fused", "public"] = "fused"
     calibration: Calibration = Calibration()
 

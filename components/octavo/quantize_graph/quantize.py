@@ -11,12 +11,15 @@ from octavo.files import write_json
 from octavo.graph.graph import Graph
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.proto import load_graph, save_graph
+from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS
 from octavo.int8.equalization import equalize
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.plan import make_plan
+from octavo.quantize_graph.rules import Rules
+from octavo.quantize_graph.split_concats import split_concats
 from octavo.recipe import Recipe
 from octavo.runtime import worker
 from octavo.runtime.environment import check_kernels
@@ -41,10 +44,15 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     if recipe.equalize_weights:
         equalization = equalize(graph)
         graph, skipped = equalization.graph, equalization.skipped
+    notes = {name: f"its weights are not equalized: {reason}" for name, reason in skipped.items()}
+    if recipe.split_concats:
+        rules = Rules(recipe, graph, execution_order(graph))
+        graph, split = split_concats(graph, leave=rules.name)
+        notes |= {name: "; ".join(filter(None, (notes.get(name), note))) for name, note in split.items()}
     plan = make_plan(graph, recipe)
     if not plan.chains:
         raise GraphError(_nothing_found(plan.decisions))
-    return emit(graph, plan, recipe), [_noted(each, skipped.get(each.name)) for each in plan.decisions]
+    return emit(graph, plan, recipe), [_noted(each, notes.get(each.name)) for each in plan.decisions]
 
 
 def quantize_file(
@@ -79,12 +87,10 @@ def _with_default_attrs(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _noted(decision: Decision, skipped: str | None) -> Decision:
-    """A decision with the reason why the op's weights could not be equalized, when there is one."""
-    if skipped is None:
-        return decision
-    notes = [note for note in (decision.note, f"its weights are not equalized: {skipped}") if note]
-    return replace(decision, note="; ".join(notes))
+def _noted(decision: Decision, note: str | None) -> Decision:
+    """A decision with one more note, when there is one."""
+    notes = "; ".join(filter(None, (decision.note, note)))
+    return replace(decision, note=notes or None)
 
 
 def _nothing_found(decisions: list[Decision]) -> str:

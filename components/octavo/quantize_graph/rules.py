@@ -55,6 +55,10 @@ class Rules:
         """Whether an anchor may be quantized although its input may be negative."""
         return _first_said((rule.signed_inputs for _, rule in self._overrides(node)), self._recipe.signed_inputs)
 
+    def name(self, node: Node) -> bool:
+        """Whether any rule is about a node, so that nothing may become of it but what the rule says."""
+        return self.exclusion(node) is not None or bool(self._overrides(node))
+
     def _overrides(self, node: Node) -> list[tuple[int, Override]]:
         """The overrides that match a node, the last first, each with its place in the recipe."""
         matching = [(i, rule) for i, rule in enumerate(self._recipe.overrides) if re.fullmatch(rule.nodes, node.name)]
