@@ -18,6 +18,7 @@ from engine import Engine
 from octavo.cli import COMMANDS, main
 from octavo.image import PUBLISHED
 from quickstart import PIPELINE, QUICKSTART
+from small_models import write_keras
 
 pytestmark = pytest.mark.engine
 
@@ -101,6 +102,35 @@ def test_a_step_that_runs_tensorflow_needs_neither_network_nor_a_writable_root(
     assert (shared / "frozen.pb").stat().st_size > 100_000
 
 
+LOAD = """
+import ctypes, os, sysconfig
+from pathlib import Path
+from octavo.runtime.tensorflow import import_tensorflow
+import_tensorflow()
+libraries = sorted(Path(sysconfig.get_path("purelib")).rglob("*.so*"))
+for library in libraries:
+    ctypes.PyDLL(str(library))
+print(len(libraries), flush=True)
+os._exit(0)  # loaded in any order, they do not end in order
+"""
+
+
+def test_every_library_loads_that_the_build_has_trimmed(engine: Engine) -> None:
+    done = engine.run(FULL, "python", "-c", LOAD)
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 200
+
+
+def test_a_keras_file_is_frozen_with_what_is_left_of_the_packages(engine: Engine, shared: Path) -> None:
+    write_keras(shared / "model.h5")
+    words = ("freeze-graph", "--input-graph=/data/model.h5", "--output-graph=/data/frozen.pb")
+    done = engine.run(FULL, *words, flags=(f"--volume={shared}:/data",))
+
+    assert done.returncode == 0, done.stderr
+    assert (shared / "frozen.pb").exists()
+
+
 @pytest.mark.parametrize("image", [FULL, LIGHT])
 def test_a_step_without_tensorflow_runs_in_both_images(engine: Engine, image: str, shared: Path) -> None:
     log = shared / "log.txt"
@@ -133,8 +163,8 @@ def test_bad_input_ends_in_one_sentence_and_status_2(engine: Engine) -> None:
 def test_the_images_stay_as_small_as_the_documentation_says(engine: Engine) -> None:
     base = inspected(engine, "local/python:3.11-slim")["Size"]
 
-    assert inspected(engine, FULL)["Size"] - base < 1200 * MEGABYTES
-    assert inspected(engine, LIGHT)["Size"] - base < 210 * MEGABYTES
+    assert inspected(engine, FULL)["Size"] - base < 1060 * MEGABYTES
+    assert inspected(engine, LIGHT)["Size"] - base < 170 * MEGABYTES
 
 
 def test_the_light_images_packages_are_a_layer_of_the_full_one(engine: Engine) -> None:
