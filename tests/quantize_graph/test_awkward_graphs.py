@@ -479,7 +479,7 @@ def test_a_name_that_octavo_gives_too_is_an_error_that_names_it(monkeypatch: pyt
         y = tf.nn.relu(conv(tf, x, name="conv"))
         return y + tf.constant(1.0, name="conv_eightbit_requant_range")
 
-    with pytest.raises(GraphError, match="two nodes are named 'conv_eightbit_requant_range'"):
+    with pytest.raises(GraphError, match="already has a node named 'conv_eightbit_requant_range'"):
         told(body, False, monkeypatch)
 
 

@@ -212,3 +212,24 @@ def test_the_help_names_every_flag_of_the_originals() -> None:
         *("model_name", "excluded_ops", "excluded_nodes", "per_channel"),
     }
     assert original <= flags
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ("", "conv_eightbit_requantize"),
+        ("--mode=eightbit", "conv_eightbit_requantize"),
+        ("--mode=weights", "conv/filter_min"),
+    ],
+    ids=["onednn", "generic", "weights"],
+)
+def test_a_graph_that_has_a_name_of_quantize_graphs_own_is_refused(folder: Path, flags: str, name: str) -> None:
+    def body(tf: Any, x: Any) -> Any:
+        kernel = tf.constant(np.ones((3, 3, 4, 8), np.float32), name="conv/filter")
+        return tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME", name="conv")) + tf.constant(1.0, name=name)
+
+    save_graph(build(body, (None, 8, 8, 4)), folder / "fp32.pb")
+    said = octavo(folder, flags, status=2)
+    assert f"the graph already has a node named {name!r}" in said
+    assert "give the float graph; else rename that node with transform_graph" in said
+    assert not (folder / "out.pb").exists()

@@ -207,5 +207,5 @@ def test_a_name_that_is_taken_is_an_error_that_names_it() -> None:
     from octavo.errors import GraphError
 
     graph = with_constants(w=floats([1, 2]), w_min=floats([0]))
-    with pytest.raises(GraphError, match="two nodes are named 'w_min'"):
+    with pytest.raises(GraphError, match="already has a node named 'w_min'"):
         quantize_weights(graph)

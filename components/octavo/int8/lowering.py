@@ -16,7 +16,7 @@ Whatever does not fit stays as it is, which is float arithmetic and always right
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,8 +24,8 @@ from functools import cached_property
 import numpy as np
 
 from octavo.graph.attrs import dtype_attr, string_attr
-from octavo.graph.graph import Graph, Node
-from octavo.graph.names import producer_name
+from octavo.graph.graph import Graph, Node, rewire
+from octavo.graph.names import fresh_name, producer_name
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
@@ -110,6 +110,12 @@ def _on(mover: Node, name: str, tensor: str, dtype: str) -> Node:
 def _explicit(node: Node) -> Node:
     """The node with the attributes written out that many tools leave away when they have their default values."""
     return with_default_attrs(node) if node.op in _READ else node
+
+
+def _apart(name: str, made: list[Node], taken: Collection[str]) -> list[Node]:
+    """What stands in a node's place, where another node of the graph has a name that is none of its own."""
+    fresh = {n.name: fresh_name(n.name, taken) for n in made if n.name != name and n.name in taken}
+    return [replace(n, name=fresh.get(n.name, n.name)) for n in rewire(made, fresh)] if fresh else made
 
 
 def _unmergeable(node: Node) -> Node:
@@ -211,7 +217,7 @@ class _Lowerer:
         output = Operand(self._codes(node.name), self.spans[node.name])
         copies = []
         if summand is not None and chain.summand is not None and needs_private_copy(self.graph, chain):
-            copy = private_copy(f"{node.name}_summand", summand.codes)
+            copy = private_copy(fresh_name(f"{node.name}_summand", self.graph.nodes), summand.codes)
             copies = [copy]
             summand = Operand(replace(summand.codes, tensor=copy.name), summand.span)
         return [
@@ -292,14 +298,18 @@ class _Lowerer:
     def _scalar(self, name: str, value: float) -> str:
         """A float32 scalar Const; all zeros are one."""
         name = "eightbit_zero" if value == 0.0 else name
-        self.consts.setdefault(name, const_node(name, np.float32(value)))
-        return name
+        made = const_node(name, np.float32(value))
+        if self.graph.nodes.get(name) == made:
+            return name
+        made = replace(made, name=fresh_name(name, self.graph.nodes))
+        self.consts.setdefault(made.name, made)
+        return made.name
 
     def _rebuilt(self) -> Graph:
         nodes: list[Node] = []
         for name, node in self.graph.nodes.items():
             if name in self.new:
-                nodes += [_unmergeable(made) for made in self.new[name]]
+                nodes += [_unmergeable(made) for made in _apart(name, self.new[name], self.graph.nodes)]
             elif node.op == "Dequantize" and producer_name(node.data_inputs[0]) in self.new:
                 nodes.append(self._dequantize(node))
             else:

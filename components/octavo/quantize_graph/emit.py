@@ -30,6 +30,7 @@ from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
+from octavo.quantize_graph.names import with_made
 from octavo.quantize_graph.plan import Plan
 from octavo.quantize_graph.weights import quantized_filters
 from octavo.recipe import Recipe
@@ -79,7 +80,7 @@ class _Emitter:
             self._quantize_root(root, chain)
         for name, node in self.plan.carriers.items():
             self._quantize_carrier(name, node)
-        return self.graph.with_nodes(self.made).without_dead_nodes()
+        return with_made(self.graph, self.made).without_dead_nodes()
 
     def _quantize_entry(self, tensor: str) -> None:
         """Quantize a tensor that a float op makes, for the INT8 ops that read it; float readers keep the tensor."""

@@ -30,6 +30,7 @@ from octavo.quantize_graph.modes.codes import Range, dequantize, quantize, quant
 from octavo.quantize_graph.modes.plan import Plan, Settings, make_plan
 from octavo.quantize_graph.modes.redundant import strip_redundant_quantization
 from octavo.quantize_graph.modes.training_nodes import remove_training_nodes
+from octavo.quantize_graph.names import with_made
 
 Ends = tuple[str, str]
 """The tensors that hold a range: its low and its high end."""
@@ -70,7 +71,7 @@ class _Emitter:
         self._shared_range("fallback_quantization", self.settings.fallback_range)
         for node in self.plan.order:
             self._emit(node)
-        return self.graph.with_nodes(self.made).without_dead_nodes()
+        return with_made(self.graph, self.made).without_dead_nodes()
 
     def _emit(self, node: Node) -> None:
         name = node.name

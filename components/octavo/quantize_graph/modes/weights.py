@@ -17,6 +17,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.modes.codes import fault_of, quantized_const
+from octavo.quantize_graph.names import with_made
 
 MAX_BITDEPTH = 24
 """float32 has 24 bits of precision."""
@@ -97,7 +98,7 @@ def _on_constants(graph: Graph, change: Callable[[Node, Array], Iterable[Node]])
         else:
             nodes.append(node)
             left.append(Decision(node.name, node.op, "FP32", kind="no kernel", reason=fault, at=node.name))
-    return graph.with_nodes(nodes), left + _in_functions(graph)
+    return with_made(graph, nodes), left + _in_functions(graph)
 
 
 def _is_float(node: Node) -> bool:
