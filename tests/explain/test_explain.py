@@ -17,6 +17,11 @@ from octavo.explain.explain import explain
 from octavo.explain.text import lines, table
 from octavo.int8 import checks
 from octavo.quantize_graph import carriers, decisions, plan, rules
+from octavo.quantize_graph.modes import codes, fake_quant
+from octavo.quantize_graph.modes import plan as generic_plan
+from octavo.quantize_graph.modes import table as generic_table
+
+SOURCES = (plan, checks, carriers, decisions, rules, codes, fake_quant, generic_plan, generic_table)
 
 NODES: list[dict[str, Any]] = [
     {"name": "conv", "op": "Conv2D", "verdict": "INT8", "rule": "Conv2D + BiasAdd + Relu"},
@@ -121,10 +126,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_every_way_out_is_for_a_reason_that_is_given() -> None:
-    given = "".join(inspect.getsource(module) for module in (plan, checks, carriers, decisions, rules))
+    given = "".join(inspect.getsource(module) for module in SOURCES)
     assert [part for part, _ in WAYS_OUT if part not in given] == []
     assert way_out("something new") is None
     assert way_out(None) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("it is in a branch of a conditional, which need not run", "export the model for inference"),
+        ("its input is constant; fold constants before quantizing", "--transforms=fold_constants"),
+        ("its padding is explicit; the eight-bit op knows SAME and VALID", "pad with a Pad in front of it"),
+        ("it is dilated; QuantizedConv2D on quint8 takes no dilations", "--intel_cpu_eightbitize=True"),
+        ("--excluded_ops has 'MaxPool'", "leave it out of the flag"),
+        ("of its input 'w': 2 of its 9 values are NaN or infinite", "repair the model's weights"),
+        ("it has 4 bits; the eight-bit ops have 8", "train with FakeQuants of 8 bits"),
+        ("its data format is not NHWC, the only one of the eight-bit ops", "channels last"),
+    ],
+)
+def test_reasons_of_either_route_have_a_way_out(reason: str, advice: str) -> None:
+    assert advice in (way_out(reason) or "")
 
 
 def test_the_recipes_schema_names_every_field() -> None:
