@@ -72,6 +72,7 @@ class Report(BaseModel):
 
     machine: str
     versions: dict[str, tuple[tuple[str, ...], ...]]
+    starts: int
     rounds: int
     seconds: float
     conversions: int
