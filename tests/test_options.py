@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.errors import SpecError
-from octavo.options import COMMA_LIST, OPTIONAL_PATH, Bool, read_bool, read_comma_list
+from octavo.options import COMMA_LIST, NEEDED_PATH, OPTIONAL_PATH, Bool, read_bool, read_comma_list
 
 
 @click.command()
@@ -56,6 +56,13 @@ def test_help_shows_the_two_words() -> None:
 @pytest.mark.parametrize(("text", "want"), [("", None), ("a/b.pb", Path("a/b.pb")), ("~/b.pb", Path.home() / "b.pb")])
 def test_an_empty_path_is_none_and_a_tilde_is_the_home(text: str, want: Path | None) -> None:
     assert OPTIONAL_PATH.convert(text, None, None) == want
+
+
+def test_an_empty_path_where_a_file_is_needed_is_not_the_folder_here() -> None:
+    with pytest.raises(click.BadParameter, match="the path is empty; wanted the name of a file"):
+        NEEDED_PATH.convert("", None, None)
+    assert NEEDED_PATH.convert("~/b.pb", None, None) == Path.home() / "b.pb"
+    assert NEEDED_PATH.convert("~no-such-user/b.pb", None, None) == Path("~no-such-user/b.pb")
 
 
 @given(st.text(max_size=12))

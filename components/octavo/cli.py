@@ -18,6 +18,8 @@ COMMANDS = {
     "freeze-graph": ("octavo.freeze_graph.command", "Turn variables into constants."),
     "transform-graph": ("octavo.transform_graph.command", "Apply a list of transforms to a graph."),
     "quantize-graph": ("octavo.quantize_graph.command", "Turn an optimized graph into a dynamic-range INT8 graph."),
+    "graph-to-dot": ("octavo.graph_to_dot.command", "Draw a graph for Graphviz."),
+    "clean-control-input": ("octavo.clean_control_input.command", "Drop the control edges of a graph."),
     "explain": ("octavo.explain.command", "Say what became INT8, what did not, and why."),
     "plan-shards": ("octavo.plan_shards.command", "Split a data set into shards of whole batches."),
     "calibrate": ("octavo.calibrate.command", "Run a shard through the logged graph and write its min/max log."),

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from octavo.errors import SpecError
+from octavo.files import expanded
 
 TRUE_WORDS = frozenset({"true", "t", "1"})
 FALSE_WORDS = frozenset({"false", "f", "0"})
@@ -69,8 +70,23 @@ class OptionalPathType(click.ParamType[Path | None]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | None:
         """The path, or None."""
         del param, ctx
-        return Path(value).expanduser() if str(value) else None
+        return expanded(value) if str(value) else None
 
+
+class NeededPathType(click.ParamType[Path]):
+    """Reads a path, "~" expanded; an empty one, which a path would take for the folder here, is a usage error."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        if not str(value):
+            self.fail("the path is empty; wanted the name of a file", param, ctx)
+        return expanded(value)
+
+
+NEEDED_PATH = NeededPathType()
+"""The type of options that must name a file."""
 
 OPTIONAL_PATH = OptionalPathType()
 """The type of options that take a path, or nothing, as in `--input_meta_graph=`."""

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from examples import example
-from octavo.cli import cli
+from octavo.cli import cli, main
 from octavo.errors import GraphError, SpecError
 from octavo.graph import load_graph, save_graph
 
@@ -128,3 +128,24 @@ def test_a_home_folder_is_found_and_an_unknown_one_is_a_name_as_any(
 def test_a_blank_list_is_refused(path: Path) -> None:
     with pytest.raises(SpecError, match="the transform list is empty"):
         run("transform_graph", f"--in_graph={path}", f"--out_graph={path}", "--transforms= ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "transform_graph --in_graph= --out_graph=o.pb --transforms=fold_constants",
+        "transform_graph --in_graph=i.pb --out_graph= --transforms=fold_constants",
+        "summarize_graph --in_graph=",
+        "quantize_graph --input= --output=o.pb --output_node_names=y",
+        "quantize_graph --input=i.pb --output= --output_node_names=y --mode=eightbit",
+        "clean_control_input --input=i.pb --output=",
+        "graph_to_dot --graph= --dot_output=g.dot",
+    ],
+)
+def test_an_empty_name_of_a_file_is_a_wrong_flag_of_every_graph_tool(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    assert "the path is empty; wanted the name of a file" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from octavo.options import COMMA_LIST, Bool
+from octavo.options import COMMA_LIST, NEEDED_PATH, OPTIONAL_PATH, Bool
 from octavo.quantize_graph.modes.flags import MODES, Route, check_flags, fallback_range, input_range, route_of
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ DYNAMIC = "; means something with --mode=eightbit --intel_cpu_eightbitize=False.
 
 
 @click.command("quantize-graph")
-@click.option("--input", "source", required=True, type=click.Path(path_type=Path), help="The optimized float graph.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Where the changed graph goes.")
+@click.option("--input", "source", required=True, type=NEEDED_PATH, help="The optimized float graph.")
+@click.option("--output", required=True, type=NEEDED_PATH, help="Where the changed graph goes.")
 @click.option("--output-node-names", required=True, type=COMMA_LIST, help="The graph's outputs, separated by commas.")
 @click.option("--input-node-names", default="", type=COMMA_LIST, help="The graph's inputs; found when left out.")
 @click.option("--input-binary", cls=Bool, default=True, help="Accepted; binary or text is found out.")
@@ -43,8 +43,8 @@ DYNAMIC = "; means something with --mode=eightbit --intel_cpu_eightbitize=False.
 )
 @click.option("--excluded-ops", default="", type=COMMA_LIST, help="Op types that stay FP32, added to the recipe's.")
 @click.option("--excluded-nodes", default="", type=COMMA_LIST, help="Node names that stay FP32, added to the recipe's.")
-@click.option("--recipe", default=None, type=click.Path(path_type=Path), help="The recipe, YAML or JSON.")
-@click.option("--decisions", default=None, type=click.Path(path_type=Path), help="Where the list of verdicts goes.")
+@click.option("--recipe", type=OPTIONAL_PATH, help="The recipe, YAML or JSON.")
+@click.option("--decisions", type=OPTIONAL_PATH, help="Where the list of verdicts goes.")
 @click.option("--bitdepth", default=8, show_default=True, help="Of weights_rounded: 2^bitdepth different numbers.")
 @click.option("--quantized-input", cls=Bool, default=False, help=f"Placeholders are fed quint8 codes{DYNAMIC}")
 @click.option("--quantized-input-min", default=0.0, show_default=True, help="What code 0 of those stands for.")

@@ -19,7 +19,7 @@ def with_made(graph: Graph, made: Iterable[Node]) -> Graph:
     twice = next((name for name, count in Counter(node.name for node in nodes).items() if count > 1), None)
     if twice is not None:
         raise GraphError(
-            f"the graph already has a node named {twice!r}, as quantize_graph calls one of its own; where the graph was "
+            f"the graph already has a node named {twice!r}, as quantize_graph calls one of its own; if the graph was "
             "quantized before, give the float graph; else rename that node with transform_graph "
             f"--transforms='rename_node(old_node_name=\"{twice}\", new_node_name=...)'"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from octavo.options import COMMA_LIST, Bool
+from octavo.options import COMMA_LIST, NEEDED_PATH, Bool
 from octavo.summarize_graph.text import human_readable
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("summarize-graph")
-@click.option(
-    "-g", "--in-graph", required=True, type=click.Path(path_type=Path), help="Graph, checkpoint folder or model."
-)
+@click.option("-g", "--in-graph", required=True, type=NEEDED_PATH, help="Graph, checkpoint folder or model.")
 @click.option("--print-structure", cls=Bool, default=False, help="Print every node too.")
 @click.option("-b", "--input-binary", cls=Bool, default=False, help="Accepted; binary or text is found out.")
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -46,7 +44,7 @@ def command(
     from octavo.summarize_graph.summarize import summarize
 
     del input_binary  # TensorFlow's tool and this one try both forms
-    subject = read_subject(in_graph.expanduser(), signature)
+    subject = read_subject(in_graph, signature)
     summary = summarize(subject, inputs, outputs)
     if shape == "json":
         document = summary.document() | ({"structure": list(structure(subject.graph))} if print_structure else {})

@@ -10,7 +10,7 @@ import click
 
 from octavo.errors import SpecError
 from octavo.files import expanded
-from octavo.options import COMMA_LIST, Bool
+from octavo.options import COMMA_LIST, NEEDED_PATH, Bool
 
 
 def _answer(make: Callable[[click.Context, str], str]) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -36,15 +36,13 @@ def _help(context: click.Context, name: str) -> str:
     return transform_help(name) if name else context.get_help()
 
 
-FILE = click.Path(path_type=Path)
-
 NO_NAME = ""
 """What `--help` stands for without a transform's name."""
 
 
 @click.command("transform-graph", add_help_option=False)
-@click.option("--in-graph", required=True, type=FILE, help="The GraphDef file to read, binary or text.")
-@click.option("--out-graph", required=True, type=FILE, help="The GraphDef file to write.")
+@click.option("--in-graph", required=True, type=NEEDED_PATH, help="The GraphDef file to read, binary or text.")
+@click.option("--out-graph", required=True, type=NEEDED_PATH, help="The GraphDef file to write.")
 @click.option("--inputs", default="", type=COMMA_LIST, help="Input tensors, separated by commas.")
 @click.option("--outputs", default="", type=COMMA_LIST, help="Output tensors, separated by commas.")
 @click.option(
@@ -52,7 +50,7 @@ NO_NAME = ""
     default="",
     help="The transforms, e.g. 'fold_constants fold_batch_norms'; @FILE reads them from a file.",
 )
-@click.option("--transforms-file", default=None, type=FILE, help="A file that holds the transforms.")
+@click.option("--transforms-file", default=None, type=NEEDED_PATH, help="A file that holds the transforms.")
 @click.option("--output-as-text", cls=Bool, default=False, help="Write protobuf's text form.")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_answer(_list), help="List every transform."

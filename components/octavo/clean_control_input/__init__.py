@@ -1,0 +1,1 @@
+"""Drop the control edges of a graph."""

@@ -1,0 +1,37 @@
+"""The cases of the original's own tests: a graph is cleaned, and a file that is not there is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from octavo.cli import main
+from octavo.graph import load_graph, save_graph
+from octavo.graph.text import parse_graph, to_text
+
+
+def run(*args: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["clean_control_input", *args])
+    return int(str(ended.value.code))
+
+
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "text"])
+def test_of_adjacent_control_edges_none_survives_and_every_node_does(binary: bool, tmp_path: Path) -> None:
+    """The original leaves every second one: it takes them from the list that it walks along."""
+    graph = parse_graph("a = Foo()\nb = Foo()\nc = Foo(a:1, ^a, ^b)\nd = Foo(^c)")
+    source, target = tmp_path / "in.pb", tmp_path / "out.pb"
+    save_graph(graph, source, as_text=not binary)
+    flags = [f"--input={source}", f"--output={target}", f"--input_binary={binary}", f"--output_binary={binary}"]
+    assert run(*flags) == 0
+    assert to_text(load_graph(target)) == "a = Foo()\nb = Foo()\nc = Foo(a:1)\nd = Foo()"
+    assert target.read_bytes().startswith(b"node {") != binary
+
+
+def test_a_graph_that_is_not_there_is_named_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--input=/notafile", f"--output={tmp_path / 'out.pb'}") == 2
+    assert "the graph file '/notafile' cannot be read: No such file or directory" in capsys.readouterr().err
+    assert not (tmp_path / "out.pb").exists()
