@@ -30,7 +30,7 @@ def residual(tf: Any, x: Any) -> Any:
 
 
 def lowered(body: Any, x: np.ndarray, target: Target = "fused") -> Graph:
-    dynamic, _ = quantize(build(body, (None, *x.shape[1:])), Recipe())
+    dynamic, _ = quantize(build(body, (None, *x.shape[1:])), Recipe(bias="qint32"))
     return lower(freeze(dynamic, x), target=target).graph
 
 

@@ -69,7 +69,7 @@ def two_convs(tf: Any, x: Any) -> Any:
 
 def linear_bottleneck(tf: Any, x: Any) -> Any:
     y = tf.nn.bias_add(tf.nn.conv2d(x, weights(1, 1, 8, 16), 1, "SAME"), weights(16))
-    return tf.nn.relu(tf.nn.conv2d(y, weights(1, 1, 16, 8, seed=2), 1, "SAME"))
+    return tf.nn.relu(tf.nn.conv2d(y, weights(3, 3, 16, 8, seed=2), 1, "SAME"))
 
 
 def pad_conv(tf: Any, x: Any) -> Any:
@@ -111,7 +111,7 @@ def inverted_residual(tf: Any, x: Any) -> Any:
     z = tf.nn.relu6(tf.nn.conv2d(y, weights(1, 1, 8, 24, seed=2), 1, "SAME"))
     z = tf.nn.relu6(tf.nn.depthwise_conv2d(z, weights(3, 3, 24, 1, seed=3), [1, 1, 1, 1], "SAME"))
     z = tf.nn.bias_add(tf.nn.conv2d(z, weights(1, 1, 24, 8, seed=4), 1, "SAME"), weights(8)) + y
-    return tf.nn.relu(tf.nn.conv2d(z, weights(1, 1, 8, 16, seed=5), 1, "SAME"))
+    return tf.nn.relu(tf.nn.conv2d(z, weights(3, 3, 8, 16, seed=5), 1, "VALID"))
 
 
 def inception(tf: Any, x: Any) -> Any:
@@ -119,7 +119,7 @@ def inception(tf: Any, x: Any) -> Any:
     a = tf.nn.relu(tf.nn.conv2d(y, weights(1, 1, 16, 8, seed=2), 1, "SAME"))
     b = tf.nn.relu(tf.nn.conv2d(y, weights(3, 3, 16, 8, seed=3), 1, "SAME"))
     c = tf.nn.max_pool2d(tf.concat([a, b], 3), 3, 2, "SAME")
-    return tf.nn.relu(tf.nn.conv2d(c, weights(1, 1, 16, 8, seed=4), 1, "SAME"))
+    return tf.nn.relu(tf.nn.conv2d(c, weights(3, 3, 16, 8, seed=4), 1, "SAME"))
 
 
 def feature_pyramid(tf: Any, x: Any) -> Any:
@@ -127,7 +127,7 @@ def feature_pyramid(tf: Any, x: Any) -> Any:
     y = conv_bias_relu(tf, x)
     small = tf.nn.relu(tf.nn.conv2d(y, weights(3, 3, 16, 16, seed=2), 2, "SAME"))
     large = tf.compat.v1.image.resize_nearest_neighbor(small, [10, 10])
-    return tf.nn.relu(tf.nn.conv2d(tf.concat([y, large], 3), weights(1, 1, 32, 8, seed=4), 1, "SAME"))
+    return tf.nn.relu(tf.nn.conv2d(tf.concat([y, large], 3), weights(3, 3, 32, 8, seed=4), 1, "SAME"))
 
 
 def moved_about(tf: Any, x: Any) -> Any:

@@ -17,6 +17,7 @@ from octavo.int8.equalization import equalize
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.decisions import Decision, document
 from octavo.quantize_graph.emit import emit
+from octavo.quantize_graph.float_ends import float_ends
 from octavo.quantize_graph.plan import make_plan
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.split_concats import split_concats
@@ -48,8 +49,11 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     if recipe.split_concats:
         rules = Rules(recipe, graph, execution_order(graph))
         graph, split = split_concats(graph, leave=rules.name)
-        notes |= {name: "; ".join(filter(None, (notes.get(name), note))) for name, note in split.items()}
+        notes = _joined(notes, split)
     plan = make_plan(graph, recipe)
+    if recipe.bias == "float32" and "MatMul" not in recipe.excluded_ops:
+        graph, ends = float_ends(graph, plan)
+        notes, plan = _joined(notes, ends), make_plan(graph, recipe) if ends else plan
     if not plan.chains:
         raise GraphError(_nothing_found(plan.decisions))
     return emit(graph, plan, recipe), [_noted(each, notes.get(each.name)) for each in plan.decisions]
@@ -85,6 +89,10 @@ def _with_default_attrs(graph: Graph) -> Graph:
     ops = ANCHORS | CARRIERS.keys()
     nodes = {n.name: with_default_attrs(n) if n.op in ops else n for n in graph.nodes.values()}
     return replace(graph, nodes=nodes)
+
+
+def _joined(notes: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    return {**notes, **{name: "; ".join(filter(None, (notes.get(name), note))) for name, note in more.items()}}
 
 
 def _noted(decision: Decision, note: str | None) -> Decision:
