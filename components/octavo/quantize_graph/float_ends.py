@@ -4,8 +4,8 @@
 
 TensorFlow's INT8 conv kernels write eight bits, so that a conv at the end of the network is followed by a Dequantize.
 Its INT8 matmul kernel writes float32 itself: one pass over the output less, and no rounding of it. Both multiply the
-same numbers. For a conv of 1 x 1 taps and stride 1, with a filter of its own and a bias or an activation, on images of a
-known size.
+same numbers. This is for convs of 1 x 1 taps and stride 1, with a filter of their own and a bias or an activation, on
+images of a known size.
 """
 
 from __future__ import annotations
