@@ -21,11 +21,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
+from kubernetes.utils.quantity import parse_quantity
 from minio import Minio
 from urllib3 import PoolManager
 
 from engine import Engine
 from helm_chart import Document
+
+FIELDS = {"image", "imagePullPolicy", "command", "args", "env", "resources", "securityContext", "volumeMounts"}
+"""What a container may have: all of it is heeded."""
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 
@@ -41,18 +45,18 @@ class Pod:
     Attributes:
         name: the task's, with the item's number.
         container: its specification, placeholders filled.
+        context: the pod's security context.
         variables: its environment, Secrets looked up.
         inputs: path in the container -> folder or file here.
-        out: the folder here that is /octavo/out there.
-        user: the user's and group's number.
+        volumes: a volume's name -> the folder here.
     """
 
     name: str
     container: Document
+    context: Document
     variables: dict[str, str]
     inputs: dict[str, Path]
-    out: Path
-    user: tuple[int, int]
+    volumes: dict[str, Path]
 
 
 class Runner(Protocol):
@@ -62,41 +66,70 @@ class Runner(Protocol):
 
 
 class InEngine:
-    """In the container engine, as the security context has it: read-only root, no capability, the user's number."""
+    """In the container engine, with all that the pod says of a container; a field that is not known here is an error.
+
+    The network is the host's, where the S3 server is. A limit of more processors than there are is all there are.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def __call__(self, pod: Pod) -> subprocess.CompletedProcess[str]:
-        context = pod.container["securityContext"]
-        assert context["readOnlyRootFilesystem"]
-        pod.out.chmod(0o777)
-        temporary = next(mount["mountPath"] for mount in pod.container["volumeMounts"] if mount["name"] == "tmp")
+        container = pod.container
+        assert container.keys() <= FIELDS, container.keys() - FIELDS
         flags = [
-            *("run", "--rm", "--network=host", "--read-only", f"--tmpfs={temporary}:mode=1777", "--cap-drop=ALL"),
-            *("--security-opt=no-new-privileges", f"--user={pod.user[0]}:{pod.user[1]}"),
-            *(f"--volume={here}:{there}:ro" for there, here in pod.inputs.items()),
-            f"--volume={pod.out}:/octavo/out",
+            *("run", "--rm", "--network=host", *_user(pod.context), *_hardening(container["securityContext"])),
+            *_limits(container["resources"]),
             *(f"--env={name}={value}" for name, value in pod.variables.items()),
+            *(f"--volume={here}:{there}:ro" for there, here in pod.inputs.items()),
+            *(f"--volume={_mounted(pod, mount)}" for mount in container["volumeMounts"]),
         ]
-        program, words = pod.container["command"][0], [*pod.container["command"][1:], *pod.container["args"]]
-        return self.engine.docker(*flags, f"--entrypoint={program}", pod.container["image"], *words)
+        program, words = container["command"][0], [*container["command"][1:], *container["args"]]
+        return self.engine.docker(*flags, f"--entrypoint={program}", container["image"], *words)
+
+
+def _user(context: Document) -> list[str]:
+    """Flags for a pod's security context; the engine's own filter of system calls is RuntimeDefault's."""
+    assert context.keys() == {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "seccompProfile"}
+    assert context["runAsNonRoot"]
+    assert context["runAsUser"]
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    return [f"--user={context['runAsUser']}:{context['runAsGroup']}", f"--group-add={context['fsGroup']}"]
+
+
+def _hardening(context: Document) -> list[str]:
+    """Flags for a container's security context."""
+    assert context.keys() == {"allowPrivilegeEscalation", "readOnlyRootFilesystem", "capabilities"}
+    flags = [f"--cap-drop={name}" for name in context["capabilities"]["drop"]]
+    flags += [] if context["allowPrivilegeEscalation"] else ["--security-opt=no-new-privileges"]
+    return [*flags, "--read-only"] if context["readOnlyRootFilesystem"] else flags
+
+
+def _limits(resources: Document) -> list[str]:
+    """Flags for requests and limits."""
+    limits, requests = resources["limits"], resources["requests"]
+    cores = min(float(parse_quantity(limits["cpu"])), float(os.cpu_count() or 1))
+    shares = max(2, int(parse_quantity(requests["cpu"]) * 1024))
+    return [f"--memory={int(parse_quantity(limits['memory']))}", f"--cpus={cores}", f"--cpu-shares={shares}"]
+
+
+def _mounted(pod: Pod, mount: Document) -> str:
+    return f"{pod.volumes[mount['name']]}:{mount['mountPath']}{':ro' if mount.get('readOnly') else ''}"
 
 
 class AsProcess:
     """As a process of this machine: the container's paths become folders of the test's."""
 
     def __call__(self, pod: Pod) -> subprocess.CompletedProcess[str]:
-        (pod.out / ".tmp").mkdir()
         words = [*pod.container["command"], *pod.container["args"]]
-        places = {**{there: str(here) for there, here in pod.inputs.items()}, "/octavo/out": str(pod.out)}
+        places = {**{there: str(here) for there, here in pod.inputs.items()}, "/octavo/out": str(pod.volumes["out"])}
         for there, here in places.items():
             words = [re.sub(rf"={re.escape(there)}(?=/|$)", f"={here}", word) for word in words]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         own = {
             "PATH": path,
-            "HOME": str(pod.out / ".tmp"),
-            "TMPDIR": str(pod.out / ".tmp"),
+            "HOME": str(pod.volumes["tmp"]),
+            "TMPDIR": str(pod.volumes["tmp"]),
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
         return subprocess.run(words, env={**own, **pod.variables}, capture_output=True, text=True, check=False)
@@ -147,7 +180,7 @@ class Workflow:
         secrets: the namespace's, by name.
         folder: for the pods' files.
         run_pod: how containers run.
-        failures: how often a task's first pods fail, by the task's name.
+        ran: each pod that was begun, by its name, again where it was tried again.
     """
 
     manifests: list[Document]
@@ -241,12 +274,27 @@ class Workflow:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.repository.get(key or _filled(artifact["s3"]["key"], local), path)
             inputs[artifact["path"]] = path
-        (out / "out").mkdir(parents=True)
         container = json.loads(json.dumps(template["container"]))
         container["args"] = [_filled(word, local) for word in container["args"]]
-        context = self.spec["securityContext"]
-        variables = dict(self._variables(container))
-        return Pod(name, container, variables, inputs, out / "out", (context["runAsUser"], context["runAsGroup"]))
+        variables, volumes = dict(self._variables(container)), self._volumes(out / "volumes")
+        return Pod(name, container, self.spec["securityContext"], variables, inputs, volumes)
+
+    def _volumes(self, folder: Path) -> dict[str, Path]:
+        """The pod's volumes, made as the kubelet makes them: the group is fsGroup, and may write to an emptyDir."""
+        made = {}
+        for volume in self.spec["volumes"]:
+            made[volume["name"]] = place = folder / volume["name"]
+            place.mkdir(parents=True)
+            if "secret" in volume:
+                for name, value in self.secrets[volume["secret"]["secretName"]].items():
+                    (place / name).write_text(value)
+            elif volume.keys() != {"name", "emptyDir"}:
+                raise WorkflowFailedError(f"a volume of another kind: {volume}")
+            for path in (*place.iterdir(), place):
+                path.chmod(0o440 if path.is_file() else 0o2750 if "secret" in volume else 0o2770)
+                if os.geteuid() == 0:
+                    os.chown(path, 0, self.spec["securityContext"]["fsGroup"])
+        return made
 
     def _variables(self, container: Document) -> Iterator[tuple[str, str]]:
         for each in container.get("env", []):
@@ -264,14 +312,14 @@ class Workflow:
         """Put the outputs into the repository; what they are called is for later tasks."""
         for artifact in _part(template, "outputs", "artifacts"):
             assert artifact["archive"] == {"none": {}}
-            path = out / "out" / Path(artifact["path"]).relative_to("/octavo/out")
+            path = out / "volumes" / "out" / Path(artifact["path"]).relative_to("/octavo/out")
             if not path.exists():
                 raise WorkflowFailedError(f"{task['name']} left no {artifact['path']}")
             key = _filled(artifact["s3"]["key"], local)
             self.repository.put(path, key)
             self._outputs[f"tasks.{task['name']}.outputs.artifacts.{artifact['name']}"] = key
         for parameter in _part(template, "outputs", "parameters"):
-            path = out / "out" / Path(parameter["valueFrom"]["path"]).relative_to("/octavo/out")
+            path = out / "volumes" / "out" / Path(parameter["valueFrom"]["path"]).relative_to("/octavo/out")
             self._outputs[f"tasks.{task['name']}.outputs.parameters.{parameter['name']}"] = path.read_text().strip()
 
 

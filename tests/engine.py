@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,19 +56,32 @@ class Engine:
         careful = ("--rm", "--read-only", "--tmpfs=/tmp", "--network=none", "--cap-drop=ALL")
         return self.docker("run", *careful, "--security-opt=no-new-privileges", *flags, image, *words)
 
-    def build_images(self) -> None:
-        """Build octavo's images, once for all workers; the base is made here too where it is missing."""
-        with _locked(self.folder / "build.lock"):
-            done = self.folder / "built"
-            if done.exists():
-                return
-            if self.docker("image", "inspect", BASE_IMAGE).returncode:
-                self._script(ROOT / "images" / "local_base.sh")
-            self._script(
-                *(sys.executable, ROOT / "images" / "octavo" / "build_image.py", f"--base-image={BASE_IMAGE}"),
-                f"--inventories={self.folder / 'inventory'}",
-            )
-            done.touch()
+    def once(self, name: str, make: Callable[[Path], None]) -> Path:
+        """A folder that the first worker who asks for it has filled, for all workers of this run of pytest."""
+        folder, done = self.folder / name, self.folder / f"{name}.done"
+        with _locked(self.folder / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    def build_images(self) -> Path:
+        """Build octavo's images, once for all workers; the base is made here too where it is missing.
+
+        Returns:
+            The folder with the lists of what is in them.
+        """
+        return self.once("inventory", self._build)
+
+    def _build(self, inventories: Path) -> None:
+        if self.docker("image", "inspect", BASE_IMAGE).returncode:
+            self._script(ROOT / "images" / "local_base.sh")
+        self._script(
+            *(sys.executable, ROOT / "images" / "octavo" / "build_image.py", f"--base-image={BASE_IMAGE}"),
+            f"--inventories={inventories}",
+        )
 
     def _script(self, *command: object) -> None:
         """Run a program of the project's; its output is in the error where it fails."""

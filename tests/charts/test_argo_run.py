@@ -1,17 +1,21 @@
-"""The rendered Argo workflow, run step by step without a cluster: the same bytes as the pipeline's own run."""
+"""The rendered Argo workflow, run in the container engine without a cluster: the bytes of Kubeflow's own run."""
 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from argo import AsProcess, InEngine, Pod, Runner, Workflow, WorkflowFailedError
+from engine import Engine
 from helm_chart import Document, Helm, with_settings
-from octavo.cli import main
+from kfp_run import NOISE, published_by_kfp
 from octavo.storage import list_objects, read_bytes, upload
 from quickstart import QUICKSTART
 from servers import StorageServer
@@ -40,16 +44,6 @@ def manifests(helm: Helm, store: StorageServer) -> list[Document]:
     return helm.render(*with_settings(settings))
 
 
-@pytest.fixture(scope="module")
-def runner(request: pytest.FixtureRequest) -> Runner:
-    """The container engine, or processes where there is none."""
-    try:
-        return InEngine(request.getfixturevalue("engine"))
-    except pytest.skip.Exception as none:
-        print(f"the steps run as processes: {none.msg}")
-        return AsProcess()
-
-
 def workflow(manifests: list[Document], store: StorageServer, folder: Path, runner: Runner) -> Workflow:
     parameters = {
         "model_uri": store.uri("model"),
@@ -64,27 +58,57 @@ def workflow(manifests: list[Document], store: StorageServer, folder: Path, runn
     return Workflow(manifests, parameters, {SECRET: keys}, folder, runner)
 
 
+class Seen:
+    """A runner that keeps the pods that it has run, by name."""
+
+    def __init__(self, run_pod: Runner) -> None:
+        self.run_pod = run_pod
+        self.pods: dict[str, Pod] = {}
+
+    def __call__(self, pod: Pod) -> subprocess.CompletedProcess[str]:
+        self.pods[pod.name] = pod
+        return self.run_pod(pod)
+
+
+@pytest.fixture(scope="module")
+def in_engine(engine: Engine) -> Seen:
+    return Seen(InEngine(engine))
+
+
 @pytest.fixture(scope="module")
 def run(
-    manifests: list[Document], store: StorageServer, tmp_path_factory: pytest.TempPathFactory, runner: Runner
+    manifests: list[Document], store: StorageServer, tmp_path_factory: pytest.TempPathFactory, in_engine: Seen
 ) -> Workflow:
-    made = workflow(manifests, store, tmp_path_factory.mktemp("workflow"), runner)
+    made = workflow(manifests, store, tmp_path_factory.mktemp("workflow"), in_engine)
     start = time.monotonic()
     made.run()
-    print(f"{len(made.ran)} pods with {type(runner).__name__} in {time.monotonic() - start:.0f} s")
+    print(f"{len(made.ran)} pods in the container engine in {time.monotonic() - start:.0f} s")
     return made
 
 
+@pytest.mark.engine
+@pytest.mark.filterwarnings(*NOISE)
 @pytest.mark.usefixtures("run")
-def test_the_workflow_publishes_the_bytes_that_the_pipeline_publishes(store: StorageServer, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=tmp_path / "published")])
+def test_the_workflow_publishes_the_bytes_that_kubeflows_run_publishes(engine: Engine, store: StorageServer) -> None:
+    published = published_by_kfp(engine)
 
-    assert end.value.code == 0
     assert {each.name for each in list_objects(store.uri("target"))} == {"int8.pb", "report.html", "summary.json"}
-    assert read_bytes(store.uri("target/int8.pb")) == (tmp_path / "published" / "int8.pb").read_bytes()
+    assert read_bytes(store.uri("target/int8.pb")) == (published / "int8.pb").read_bytes()
 
 
+@pytest.mark.engine
+@pytest.mark.usefixtures("run")
+def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(in_engine: Seen) -> None:
+    pod = in_engine.pods["publish"]
+    groups = "/sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes"
+    script = f"id -u; id -g; cat {groups} 2>/dev/null; grep CapEff /proc/self/status; touch /tmp/a /octavo/out/a /b"
+    done = in_engine.run_pod(replace(pod, container={**pod.container, "command": ["sh", "-c"], "args": [script]}))
+
+    assert done.stdout.split() == ["10001", "0", str(2**30), "CapEff:", "0" * 16]
+    assert re.findall("cannot touch '(.+)'", done.stderr) == ["/b"]
+
+
+@pytest.mark.engine
 def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> None:
     steps = {name for name in run.templates if name != run.spec["entrypoint"]}
     shards = [f"{name}-{number}" for name, several in SHARDS.items() for number in range(several)]
@@ -92,6 +116,7 @@ def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> 
     assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *shards])
 
 
+@pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
     logs = {each.name for each in list_objects(store.uri("octavo/octavo-x7k2p-0b1c/calibrate/log"))}
@@ -99,6 +124,7 @@ def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
     assert logs == {str(number) for number in range(SHARDS["calibrate"])}
 
 
+@pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer) -> None:
     metrics = json.loads(read_bytes(store.uri("octavo/octavo-x7k2p-0b1c/report/metrics")))
@@ -111,13 +137,13 @@ def test_a_pod_that_fails_once_is_tried_again_and_one_that_always_fails_ends_the
 ) -> None:
     process = AsProcess()
 
-    def failing(pod: Pod) -> object:
+    def failing(pod: Pod) -> subprocess.CompletedProcess[str]:
         times = sum(name == pod.name for name in made.ran)
         if pod.name == "plan-shards" or times == 1:
             pod.container["args"] = ["--no-such-flag"]
         return process(pod)
 
-    made = workflow(manifests, store, tmp_path, failing)  # type: ignore[arg-type]  # a function is a Runner
+    made = workflow(manifests, store, tmp_path, failing)
     with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 2"):
         made.run()
     assert made.ran.count("plan-shards") == 3

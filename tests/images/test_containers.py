@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from kfp import components, local
 
 from build_image import tags, version
 from engine import Engine
+from kfp_run import NOISE, published_by_kfp
 from octavo.cli import COMMANDS, main
 from octavo.image import PUBLISHED
 from quickstart import PIPELINE, QUICKSTART
@@ -175,7 +173,7 @@ def test_the_light_images_packages_are_a_layer_of_the_full_one(engine: Engine) -
 
 def test_the_lists_in_the_image_and_beside_it_name_every_package(engine: Engine) -> None:
     for target, image in tags().items():
-        bill = json.loads((engine.folder / "inventory" / target / "packages.cdx.json").read_text())
+        bill = json.loads((engine.build_images() / target / "packages.cdx.json").read_text())
         licences = engine.run(image, "sh", "-c", "cat /usr/share/doc/octavo/licences.md").stdout
         listed = {component["name"].lower().replace("_", "-") for component in bill["components"]}
         installed = engine.run(image, "python", "-c", INSTALLED).stdout.split()
@@ -197,69 +195,18 @@ def test_no_package_index_is_named_in_the_image(engine: Engine) -> None:
     assert files == ""
 
 
-@contextmanager
-def reliable_docker_runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """kfp.local's DockerRunner without its race: it removes containers before it has asked how they ended."""
-    from kfp.local import docker_task_handler
-
-    def run(client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any) -> int:
-        container = client.containers.run(image, command, detach=True, volumes=volumes, **options)
-        try:
-            status: int = container.wait()["StatusCode"]
-            print(container.logs().decode())
-        finally:
-            container.remove(force=True)
-        return status
-
-    umask = os.umask(0o002)  # the image's user writes to folders of its group's
-    with monkeypatch.context() as patch:
-        patch.setattr(docker_task_handler, "run_docker_container", run)
-        yield
-    os.umask(umask)
-
-
 @pytest.mark.pipeline
-@pytest.mark.filterwarnings("ignore::UserWarning:kfp", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings(*NOISE)
 def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_process(
-    engine: Engine, shared: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, tmp_path: Path
 ) -> None:
-    from docker.types import Mount
-
+    target = published_by_kfp(engine)
     with pytest.raises(SystemExit) as end:
-        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=shared / "alone")])
-    assert end.value.code == 0
-    root, target = shared / "root", shared / "target"
-    for folder in (root, target):
-        folder.mkdir()
-        folder.chmod(0o775)
-    pipeline = components.load_component_from_file(str(PIPELINE / "pipeline.yaml"))
-    monkeypatch.setenv("DOCKER_HOST", engine.address)
-    mounts = [
-        Mount("/data", str(PIPELINE / "quickstart"), "bind", read_only=True),
-        Mount("/target", str(target), "bind"),
-    ]
-    with reliable_docker_runner(monkeypatch):
-        local.init(
-            local.DockerRunner(
-                network_mode="none",
-                read_only=True,
-                tmpfs={"/tmp": ""},
-                cap_drop=["ALL"],
-                mounts=mounts,
-            ),
-            pipeline_root=str(root),
-        )
-        pipeline(
-            model_uri="/data/model",
-            calibration_uri="/data/calibration.npz",
-            validation_uri="/data/validation.npz",
-            target_uri="/target",
-            preprocessing="unit",
-            shards=2,
-        )
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=tmp_path)])
 
+    assert end.value.code == 0
     assert {path.name for path in target.iterdir()} == {"int8.pb", "summary.json", "report.html"}
-    assert (target / "int8.pb").read_bytes() == (shared / "alone" / "int8.pb").read_bytes()
+    assert (target / "int8.pb").read_bytes() == (tmp_path / "int8.pb").read_bytes()
 
 
 def test_the_pipeline_names_the_image_that_was_built() -> None:
