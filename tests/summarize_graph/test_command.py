@@ -77,3 +77,10 @@ def test_signatures_and_costs_are_told_beside_the_text(tmp_path: Path, capsys: p
     costs = [line for line in told if line.startswith(("operations for a batch of one: ", "bytes of parameters: "))]
     assert len(costs) == 2
     assert all(" Conv2D" in line for line in costs)
+
+
+def test_the_structure_names_what_each_node_reads(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In place of quantize_graph's print_input_nodes, which no flag of it called."""
+    assert run(f"--in_graph={graph}", "--print_structure=true") == 0
+    lines = capsys.readouterr().out.splitlines()[-3:]
+    assert sorted(lines) == ["a (Tanh): [x]", "b (Relu): [x]", "x (Placeholder): []"]

@@ -34,6 +34,24 @@ def test_bytes_belong_to_the_op_that_computes_with_them() -> None:
     assert bytes_by_op(graph, sizes) == {"MatMul": 48, "BiasAdd": 12}
 
 
+def test_bytes_of_a_variable_in_training_belong_to_the_op_that_computes_with_it() -> None:
+    graph = parse_graph("""
+        w = VarHandleOp() dtype=float32 shape=<4,3>
+        first = Const() value=float32<4,3>[0]
+        known = VarIsInitializedOp(w)
+        set = AssignVariableOp(w, first) dtype=float32
+        unread = ReadVariableOp(w) dtype=float32
+        r = ReadVariableOp(w) dtype=float32
+        y = MatMul(x, r) T=float32
+        x = Placeholder() dtype=float32 shape=<?,4>
+        count = VariableV2() dtype=float32 shape=<>
+        more = AssignAdd(count, one) T=float32
+        one = Const() value=float32<>[1]
+    """)
+    sizes = {"w": 48, "first": 48, "count": 4, "one": 4}
+    assert bytes_by_op(graph, sizes) == {"AssignVariableOp": 48, "MatMul": 48, "AssignAdd": 8}
+
+
 def test_a_parameter_of_two_readers_is_counted_once() -> None:
     graph = parse_graph("w = Const() value=int8<2>[1, 2]\na = Neg(w)\nb = Abs(w, ^a)")
     assert bytes_by_op(graph, {"w": 2}) == {"Neg": 2}

@@ -17,6 +17,9 @@ from octavo.runtime.tensorflow import quiet_tensorflow
 CARRIERS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "StopGradient"})
 """Ops that pass a parameter on to the one that uses it."""
 
+UPKEEP = ("Assign", "Apply", "ResourceApply", "ResourceScatter", "Save", "VarIsInitialized", "IsVariableInitialized")
+"""How the types of ops begin that set, train, save or look after a variable."""
+
 
 def most_first(counts: Mapping[str, int]) -> dict[str, int]:
     """The counts, the largest first, equal ones by name."""
@@ -77,9 +80,22 @@ def bytes_by_op(graph: Graph, parameters: Mapping[str, int]) -> dict[str, int]:
 
 
 def _first_user(graph: Graph, name: str) -> Node | None:
-    """The first node that computes with a parameter, in the graph's order."""
-    readers = [n for n in graph.consumers[name] if name in map(producer_name, n.data_inputs)]
-    while readers and readers[0].op in CARRIERS:
-        name = readers[0].name
-        readers = [n for n in graph.consumers[name] if name in map(producer_name, n.data_inputs)]
-    return readers[0] if readers else None
+    """The first node that computes with a parameter, in the graph's order; else one of its upkeep."""
+    upkeep = None
+    todo = [name]
+    seen = {name}
+    while todo:
+        source = todo.pop()
+        carriers = []
+        for reader in graph.consumers[source]:
+            if source not in map(producer_name, reader.data_inputs) or reader.name in seen:
+                continue
+            seen.add(reader.name)
+            if reader.op in CARRIERS:
+                carriers.append(reader.name)
+            elif not reader.op.startswith(UPKEEP):
+                return reader
+            elif upkeep is None:
+                upkeep = reader
+        todo += reversed(carriers)
+    return upkeep
