@@ -233,3 +233,12 @@ def test_a_graph_that_has_a_name_of_quantize_graphs_own_is_refused(folder: Path,
     assert f"the graph already has a node named {name!r}" in said
     assert "give the float graph; else rename that node with transform_graph" in said
     assert not (folder / "out.pb").exists()
+
+
+@pytest.mark.parametrize("flags", ["", "--mode=eightbit"], ids=["onednn", "generic"])
+def test_a_graph_that_was_quantized_before_is_refused(folder: Path, flags: str) -> None:
+    octavo(folder, flags)
+    (folder / "out.pb").rename(folder / "first.pb")
+    said = octavo(folder, flags, status=2, source="first.pb")
+    assert "the graph is quantized already: it has the RequantizationRange" in said
+    assert not (folder / "out.pb").exists()

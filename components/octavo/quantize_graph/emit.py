@@ -30,7 +30,7 @@ from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
-from octavo.quantize_graph.names import with_made
+from octavo.quantize_graph.names import refuse_quantized, with_made
 from octavo.quantize_graph.plan import Plan
 from octavo.quantize_graph.weights import quantized_filters
 from octavo.recipe import Recipe
@@ -64,6 +64,7 @@ class _Emitter:
         self.corrects = recipe.bias_correction
 
     def run(self) -> Graph:
+        refuse_quantized(self.graph)
         entries = [t for t in self.plan.encodings if t not in self.by_root and t not in self.plan.carriers]
         for tensor in entries:
             self._quantize_entry(tensor)

@@ -1,4 +1,4 @@
-"""The names of the nodes that quantize_graph writes, which must be new."""
+"""What quantize_graph refuses: graphs that were quantized before, and nodes that have the names of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from collections.abc import Iterable
 
 from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node
+
+
+def refuse_quantized(graph: Graph) -> None:
+    """Confirm that a graph is float still.
+
+    Raises:
+        GraphError: when it measures the ranges of codes, as quantize_graph's results do.
+    """
+    ranged = next((node for node in graph.nodes.values() if node.op.startswith("RequantizationRange")), None)
+    if ranged is not None:
+        raise GraphError(
+            f"the graph is quantized already: it has the {ranged.op} {ranged.name!r}; "
+            "give quantize_graph the float graph"
+        )
 
 
 def with_made(graph: Graph, made: Iterable[Node]) -> Graph:

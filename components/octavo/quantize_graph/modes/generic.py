@@ -30,7 +30,7 @@ from octavo.quantize_graph.modes.codes import Range, dequantize, quantize, quant
 from octavo.quantize_graph.modes.plan import Plan, Settings, make_plan
 from octavo.quantize_graph.modes.redundant import strip_redundant_quantization
 from octavo.quantize_graph.modes.training_nodes import remove_training_nodes
-from octavo.quantize_graph.names import with_made
+from octavo.quantize_graph.names import refuse_quantized, with_made
 
 Ends = tuple[str, str]
 """The tensors that hold a range: its low and its high end."""
@@ -67,6 +67,7 @@ class _Emitter:
         self.absorbed = {fake.name for fake in plan.merged.values()}
 
     def run(self) -> Graph:
+        refuse_quantized(self.graph)
         self._shared_range("quantized_input", self.settings.input_range)
         self._shared_range("fallback_quantization", self.settings.fallback_range)
         for node in self.plan.order:
