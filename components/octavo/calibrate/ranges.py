@@ -30,8 +30,9 @@ from octavo.runtime.memory import give_memory_back
 BATCHES_AT_ONCE = 4
 """Batches in the graph at a time, at most: memory is bounded by it."""
 
-EXAMPLES_AT_ONCE = 2
-"""Examples of a batch that go through the graph together, where it takes any number: more take memory, and as long."""
+NUMBERS_AT_ONCE = 5 * 224 * 224 * 3
+"""Numbers in the inputs of the examples of a batch that go through the graph together, where it takes any number of
+examples: more take memory, and of fewer each would take longer."""
 
 CORRECTED_EVERY = 4
 """Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
@@ -93,7 +94,8 @@ def shard_records(
 
             def run(batch: Batch) -> tuple[Batch, Measured]:
                 corrected = batch.start // step % CORRECTED_EVERY == 0
-                parts = _parts(taken.feed(batch), step if taken.batch else EXAMPLES_AT_ONCE)
+                feeds = taken.feed(batch)
+                parts = _parts(feeds, step if taken.batch else _at_once(feeds))
                 measured = [session.measure(part, corrections=corrected) for part in parts]
                 return batch, joined(measured, [len(next(iter(part.values()))) for part in parts])
 
@@ -107,6 +109,12 @@ def shard_records(
             )
 
 
+def _at_once(feeds: Mapping[str, Array]) -> int:
+    """How many examples of a batch go through the graph together."""
+    numbers = sum(values[:1].size for values in feeds.values())
+    return max(1, NUMBERS_AT_ONCE // numbers)
+
+
 def _parts(feeds: Mapping[str, Array], size: int) -> list[dict[str, Array]]:
     """A batch's feeds, cut into parts of so many examples; the last may have fewer."""
     count = max(len(values) for values in feeds.values())
@@ -114,9 +122,11 @@ def _parts(feeds: Mapping[str, Array], size: int) -> list[dict[str, Array]]:
 
 
 def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: int) -> Iterator[str]:
-    for node, low, high in zip(observed.nodes, measured.lows, measured.highs, strict=True):
-        _check_finite(node, np.array([low, high]), batch)
-        yield format_record(node, float(low), float(high), place) + "\n"
+    finite = np.isfinite(measured.lows) & np.isfinite(measured.highs)
+    for at in np.flatnonzero(~finite):
+        _check_finite(observed.nodes[at], np.array([measured.lows[at], measured.highs[at]]), batch)
+    for node, low, high in zip(observed.nodes, measured.lows.tolist(), measured.highs.tolist(), strict=True):
+        yield format_record(node, low, high, place) + "\n"
 
 
 def _add_corrections(sums: dict[str, ExactSum], observed: Observed, measured: Measured, batch: Batch) -> None:

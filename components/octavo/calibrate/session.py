@@ -30,8 +30,8 @@ class Measured:
         corrections: float32 [channels] for each bias correction; empty where they were left out.
     """
 
-    lows: list[Array]
-    highs: list[Array]
+    lows: Array
+    highs: Array
     corrections: list[Array]
 
 
@@ -45,8 +45,8 @@ def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
     if len(parts) == 1:
         return parts[0]
     return Measured(
-        [np.min(values) for values in zip(*(part.lows for part in parts), strict=True)],
-        [np.max(values) for values in zip(*(part.highs for part in parts), strict=True)],
+        np.min([part.lows for part in parts], axis=0),
+        np.max([part.highs for part in parts], axis=0),
         [
             np.average(values, axis=0, weights=sizes).astype(np.float32)
             for values in zip(*(part.corrections for part in parts), strict=True)
@@ -82,9 +82,8 @@ class ObservingSession:
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `GraphSession.run` does."""
-        values = self._session(corrections=corrections).values(feeds)
-        ends = values[: self._ranges]
-        return Measured(ends[::2], ends[1::2], values[self._ranges :])
+        ends, *vectors = self._session(corrections=corrections).values(feeds)
+        return Measured(ends[::2], ends[1::2], vectors)
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +97,7 @@ class ObservingSession:
             if corrections not in self._sessions:
                 outputs = self._graph.outputs if corrections else self._graph.outputs[: self._ranges]
                 graph = self._graph.with_ends(self._graph.inputs, outputs).without_dead_nodes()
-                self._sessions[corrections] = _CountingSession(graph, self._counted, self._add)
+                self._sessions[corrections] = _CountingSession(graph, self._ranges, self._counted, self._add)
             return self._sessions[corrections]
 
     def _add(self, node: str, values: Array) -> None:
@@ -114,23 +113,31 @@ class _CountingSession(GraphSession):
 
     Args:
         graph: the graph to load.
+        numbers: how many of its outputs, from the first, are one number each: they are fetched as one vector, since
+            each tensor that is fetched takes time.
         counted: pairs of a name and the tensor to hand on under it.
         count: called with the name and the tensor's value.
     """
 
-    def __init__(self, graph: Graph, counted: Sequence[tuple[str, str]], count: Callable[[str, Array], None]) -> None:
-        super().__init__(graph, optimizer_passes=0)
+    def __init__(
+        self, graph: Graph, numbers: int, counted: Sequence[tuple[str, str]], count: Callable[[str, Array], None]
+    ) -> None:
+        super().__init__(graph, optimizer_passes=1, in_caller=True)
         tf = import_tensorflow()
         loaded = self._session.graph
         with loaded.as_default():
+            together = tf.stack(
+                [each if each.shape.rank == 0 else tf.reshape(each, []) for each in self._fetches[:numbers]]
+            )
             counting = [
                 tf.numpy_function(partial(count, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
                 for name, tensor in counted
             ]
+        self._fetches = [together, *self._fetches[numbers:]]
         self._wanted = [*self._fetches, *counting]
 
     def values(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """The graph's outputs. Raises GraphError as `run` does."""
+        """The vector of numbers, and the graph's further outputs. Raises GraphError as `run` does."""
         return self.run(feeds, self._wanted)[: len(self._fetches)]
 
 

@@ -139,6 +139,7 @@ def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Itera
         yield f"{_of_batch(batch)}{prefix}[{low}][{high}]\n"
 
 
+@lru_cache(maxsize=4096)
 def record_prefix(node: str, mark: str = MARK) -> str:
     """What a record of a node begins with: the message of its Print node.
 

@@ -177,7 +177,8 @@ def _calibrate(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
             workers=job.workers,
         )
     with step("Merge logs"):
-        merge_logs(logs, files.log, required_examples=job.recipe.calibration.required_examples)
+        required = job.recipe.calibration.required_examples
+        merge_logs(logs, files.log, required_examples=required, shards=shards)
 
 
 def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:

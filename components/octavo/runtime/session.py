@@ -27,6 +27,7 @@ class GraphSession:
         mapped: map the large constants of a float graph from files instead of copying them into the session.
         optimizer_passes: how often TensorFlow's graph optimizer goes over the graph. Each pass takes quantized
             constants through text, seconds for tens of megabytes; a graph that runs once needs one, or none.
+        in_caller: run ops one after the other in the thread that calls `run`, instead of handing them to others.
 
     Raises:
         GraphError: when TensorFlow cannot load the graph.
@@ -40,6 +41,7 @@ class GraphSession:
         threads: int = 0,
         mapped: bool = False,
         optimizer_passes: Literal[0, 1, 2] = 2,
+        in_caller: bool = False,
     ) -> None:
         tf = import_tensorflow()
         wanted = tuple(graph.outputs if fetches is None else fetches)
@@ -56,7 +58,8 @@ class GraphSession:
                 self._folder.cleanup()
             raise GraphError(f"TensorFlow cannot load the graph: {_first_line(fault)}") from fault
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1 if threads else 0
+            intra_op_parallelism_threads=threads,
+            inter_op_parallelism_threads=-1 if in_caller else int(threads > 0),
         )
         config.graph_options.rewrite_options.disable_meta_optimizer = optimizer_passes == 0
         config.graph_options.rewrite_options.meta_optimizer_iterations = optimizer_passes
