@@ -68,6 +68,39 @@ def test_reads_both_records_that_two_threads_put_on_one_line() -> None:
     assert not log.skipped
 
 
+@pytest.mark.parametrize("before", ["I0108 21:45:42 logging_ops.cc:79] ", "[worker 3] ", "text "])
+def test_a_batchs_number_is_read_behind_a_prefix_too(before: str) -> None:
+    log = read_log([f"{before}batch=7 {RECORD}", f"batch=8 {RECORD}", RECORD])
+    assert log.ranges[NODE].batches.tolist() == [7, 8, -1]
+
+
+def test_a_range_for_each_channel_is_that_of_all_of_them() -> None:
+    log = read_log([";a__print__;__requant_min_max:[-1 -3 0][2 5 1]", ";a__print__;__requant_min_max:[-2][4]"])
+    assert sorted(log.records["a"]) == [(-3, 5), (-2, 4)]
+    assert not log.skipped
+
+
+def test_ends_on_lines_of_their_own_are_paired() -> None:
+    lines = [
+        f";a__print__;__requant_{end}:[{value}]" for end, value in (("max", 2), ("min", -1), ("min", 1), ("max", 4))
+    ]
+    assert sorted(read_log(lines).records["a"]) == [(-1, 2), (0, 4)]
+    with pytest.raises(CalibrationError, match="2 smallest and 1 largest values of 'a'; wanted as many of both"):
+        read_log(lines[:3])
+
+
+def test_single_extremes_are_kept_and_written_in_order() -> None:
+    lines = [";b__print__;__max:[2]", "I0108] ;a__print__;__max:[3];a__print__;__min:[-1]", ";a__print__;__max:[1]"]
+    log = read_log(lines)
+    assert log.singles == {"__max:": {"a": [1, 3], "b": [2]}, "__min:": {"a": [-1]}}
+    assert list(log.lines()) == [
+        ";a__print__;__max:[1]\n",
+        ";a__print__;__max:[3]\n",
+        ";b__print__;__max:[2]\n",
+        ";a__print__;__min:[-1]\n",
+    ]
+
+
 def test_reads_scientific_notation() -> None:
     assert read_log([";a__print__;__requant_min_max:[-1.2e-05][3E+2]"]).records == {"a": [(f32(-1.2e-05), 300)]}
 

@@ -65,6 +65,28 @@ def refused() -> None:
     refuse(word="this").set_display_name("Read data")
 
 
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def killed(item: dict[str, int]) -> None:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL * (int(item["number"]) == 1))
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def touch(target: str) -> None:
+    from pathlib import Path
+
+    Path(target).touch()
+
+
+@dsl.pipeline(name="one-turn-killed")
+def one_turn_killed(target: str) -> None:
+    with dsl.ParallelFor(count(upto=3).output) as item:
+        turn = killed(item=item).set_display_name("Work")
+    touch(target=target).after(turn).set_display_name("Merge")
+
+
 @dsl.pipeline(name="dead")
 def dead() -> None:
     die().set_display_name("Crash")
@@ -112,6 +134,13 @@ def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
 def test_a_task_that_dies_without_a_word_is_named(tmp_path: Path) -> None:
     with pytest.raises(OctavoError, match=r"^the task 'Crash' failed: it left no message"):
         run(dead, tmp_path)
+
+
+def test_a_turn_of_a_loop_that_is_killed_from_outside_fails_the_run_before_the_merge(tmp_path: Path) -> None:
+    with pytest.raises(OctavoError, match=r"^the task 'Work' failed"):
+        run(one_turn_killed, tmp_path, target=str(tmp_path / "merged"))
+    assert "Merge" not in (tmp_path / "shown.txt").read_text()
+    assert not (tmp_path / "merged").exists()
 
 
 def test_nothing_of_this_process_stays_changed(tmp_path: Path) -> None:

@@ -32,11 +32,15 @@ NO_RECORD = "no record in it"
 DAMAGED = "a damaged record"
 REVERSED = "a range whose minimum is above its maximum"
 
-_ALONE = re.compile(
-    rf"^(?:batch=(\d+) |[^;\n]*);([^;\[\]\s]+)__print__;{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n".encode(),
-    re.MULTILINE,
-)
-"""A line with one range and nothing that might be another record."""
+_REST = rf";([^;\[\]\s]+)__print__;{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n"
+
+_ALONE = re.compile(rf"^(?:batch=(\d+) |[^;\n]*){_REST}".encode(), re.MULTILINE)
+"""A line with one range and nothing that might be another record; a batch's number stands first where there is one."""
+
+_PREFIXED = re.compile(rf"^(?:[^;\n]*\bbatch=(\d+) |[^;\n]*){_REST}".encode(), re.MULTILINE)
+"""The same with a batch's number behind a prefix, which takes longer to look for."""
+
+_NUMBER_BEHIND_PREFIX = re.compile(rb"[^\n]\bbatch=\d")
 
 
 class LogReader:
@@ -65,7 +69,8 @@ class LogReader:
         """Read some whole lines; bytes that are no UTF-8 become U+FFFD."""
         if not block.isascii():
             block = block.decode(errors="replace").encode()
-        parts = _ALONE.split(block)
+        prefixed = b"batch=" in block and _NUMBER_BEHIND_PREFIX.search(block)
+        parts = (_PREFIXED if prefixed else _ALONE).split(block)
         lows = np.array(list(map(float, parts[3::5])), np.float64)
         highs = np.array(list(map(float, parts[4::5])), np.float64)
         batches = [-1 if batch is None else int(batch) for batch in parts[1::5]]
