@@ -34,6 +34,10 @@ FIELDS = {"image", "imagePullPolicy", "command", "args", "env", "resources", "se
 PLACEHOLDER = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 
 
+Entries = Mapping[str, Mapping[str, str]]
+"""Secrets or ConfigMaps by name, each its entries."""
+
+
 class WorkflowFailedError(Exception):
     """A workflow that Argo would refuse, or a pod that failed every time."""
 
@@ -117,6 +121,53 @@ def _mounted(pod: Pod, mount: Document) -> str:
     return f"{pod.volumes[mount['name']]}:{mount['mountPath']}{':ro' if mount.get('readOnly') else ''}"
 
 
+def make_volumes(pod: Document, folder: Path, secrets: Entries, config_maps: Entries) -> dict[str, Path]:
+    """A pod's volumes, made as the kubelet makes them: the group is fsGroup, and may write to an emptyDir.
+
+    Args:
+        pod: a specification with its `volumes` and its `securityContext`.
+        folder: where the volumes' folders come to be.
+        secrets: the namespace's, by name.
+        config_maps: the same.
+
+    Returns:
+        A volume's name -> its folder.
+    """
+    made = {}
+    for volume in pod["volumes"]:
+        (kind,) = volume.keys() - {"name"}
+        place = made[volume["name"]] = folder / volume["name"]
+        place.mkdir(parents=True)
+        entries: Mapping[str, str] = {}
+        if kind == "secret":
+            entries = secrets[volume[kind]["secretName"]]
+        elif kind == "configMap":
+            entries = config_maps[volume[kind]["name"]]
+        elif kind != "emptyDir":
+            raise WorkflowFailedError(f"a volume of another kind: {volume}")
+        for name, text in entries.items():
+            (place / name).write_text(text)
+        for path in (*place.iterdir(), place):
+            path.chmod(0o440 if path.is_file() else 0o2770 if kind == "emptyDir" else 0o2750)
+            if os.geteuid() == 0:
+                os.chown(path, 0, pod["securityContext"]["fsGroup"])
+    return made
+
+
+def looked_up(container: Document, secrets: Entries) -> Iterator[tuple[str, str]]:
+    """A container's variables, Secrets looked up."""
+    for each in container.get("env", []):
+        if "value" in each:
+            yield each["name"], each["value"]
+            continue
+        reference = each["valueFrom"]["secretKeyRef"]
+        secret = secrets.get(reference["name"], {})
+        if reference["key"] in secret:
+            yield each["name"], secret[reference["key"]]
+        elif not reference.get("optional"):
+            raise WorkflowFailedError(f"the Secret {reference['name']} has no {reference['key']}")
+
+
 class AsProcess:
     """As a process of this machine: the container's paths become folders of the test's."""
 
@@ -138,7 +189,7 @@ class AsProcess:
 class Repository:
     """The artifact repository that the workflow's ConfigMap describes."""
 
-    def __init__(self, settings: Document, secrets: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, settings: Document, secrets: Entries) -> None:
         s3 = settings["s3"]
         keys = [secrets[s3[part]["name"]][s3[part]["key"]] for part in ("accessKeySecret", "secretKeySecret")]
         self.bucket = s3["bucket"]
@@ -185,7 +236,7 @@ class Workflow:
 
     manifests: list[Document]
     parameters: Mapping[str, str]
-    secrets: Mapping[str, Mapping[str, str]]
+    secrets: Entries
     folder: Path
     run_pod: Runner
     ran: list[str] = field(default_factory=list)
@@ -276,37 +327,9 @@ class Workflow:
             inputs[artifact["path"]] = path
         container = json.loads(json.dumps(template["container"]))
         container["args"] = [_filled(word, local) for word in container["args"]]
-        variables, volumes = dict(self._variables(container)), self._volumes(out / "volumes")
+        variables = dict(looked_up(container, self.secrets))
+        volumes = make_volumes(self.spec, out / "volumes", self.secrets, {})
         return Pod(name, container, self.spec["securityContext"], variables, inputs, volumes)
-
-    def _volumes(self, folder: Path) -> dict[str, Path]:
-        """The pod's volumes, made as the kubelet makes them: the group is fsGroup, and may write to an emptyDir."""
-        made = {}
-        for volume in self.spec["volumes"]:
-            made[volume["name"]] = place = folder / volume["name"]
-            place.mkdir(parents=True)
-            if "secret" in volume:
-                for name, value in self.secrets[volume["secret"]["secretName"]].items():
-                    (place / name).write_text(value)
-            elif volume.keys() != {"name", "emptyDir"}:
-                raise WorkflowFailedError(f"a volume of another kind: {volume}")
-            for path in (*place.iterdir(), place):
-                path.chmod(0o440 if path.is_file() else 0o2750 if "secret" in volume else 0o2770)
-                if os.geteuid() == 0:
-                    os.chown(path, 0, self.spec["securityContext"]["fsGroup"])
-        return made
-
-    def _variables(self, container: Document) -> Iterator[tuple[str, str]]:
-        for each in container.get("env", []):
-            if "value" in each:
-                yield each["name"], each["value"]
-                continue
-            reference = each["valueFrom"]["secretKeyRef"]
-            secret = self.secrets.get(reference["name"], {})
-            if reference["key"] in secret:
-                yield each["name"], secret[reference["key"]]
-            elif not reference.get("optional"):
-                raise WorkflowFailedError(f"the Secret {reference['name']} has no {reference['key']}")
 
     def _keep(self, task: Document, template: Document, local: dict[str, str], out: Path) -> None:
         """Put the outputs into the repository; what they are called is for later tasks."""
