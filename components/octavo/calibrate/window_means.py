@@ -8,7 +8,8 @@ what its filter covers at each position. For filters [kh, kw] that is
     window[i, j] = sum over h, w of rows[i, h] * x[h, w] * columns[j, w],   correction = op(window, error), VALID
 
 with rows[i, h] the share of the output's rows that read the input's row h by the filter's row i, and columns alike: two
-small products in the place of a convolution. Convs whose input's size is not known stay as they are.
+small products in the place of a convolution. Where rows[i, h] * columns[j, w] are few numbers, one product does it; a
+conv of one window is one product, too. Convs whose input's size is not known stay as they are.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from octavo.graph.tensors import Array, const_node, const_value
 from octavo.runtime.shapes import Shape, static_shapes
 
 CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
+
+FEW = 2**16
+"""Shares that are held for every tap and position together: 256 KiB; of more, rows and columns are held apart."""
 
 
 def with_window_means(graph: Graph, corrections: Iterable[str]) -> Graph:
@@ -71,16 +75,34 @@ def _on_windows(graph: Graph, op: Node, shapes: Mapping[str, Shape]) -> list[Nod
         shares(int(shape[axis] or 0), taps[axis - 1], *_geometry(op, axis, int(shape[axis] or 0), taps[axis - 1]))
         for axis in (1, 2)
     )
-    height, width, channels = (int(size or 0) for size in shape[1:])
-    stem = op.name
-    return [
-        *_reshaped(f"{stem}_rows", data, (height, width * channels)),
-        *_product(f"{stem}_row_sums", rows, f"{stem}_rows"),
-        *_reshaped(f"{stem}_columns", f"{stem}_row_sums", (taps[0], width, channels)),
-        *_product(f"{stem}_window", np.repeat(columns[None], taps[0], axis=0), f"{stem}_columns"),
-        *_reshaped(f"{stem}_image", f"{stem}_window", (1, *taps, channels)),
-        replace(op, inputs=(f"{stem}_image", error), attrs=_at_one_position(op)),
-    ]
+    image = (int(shape[1] or 0), int(shape[2] or 0), int(shape[3] or 0))
+    window = _window(op.name, data, image, rows, columns)
+    weights = const_value(graph.nodes[error])
+    if op.op == "Conv2D" and weights.shape[2] == image[2]:
+        return [*window, *_of_one_window(op.name, window[-1].name, error, (weights[..., 0].size, weights.shape[3]))]
+    made = _reshaped(f"{op.name}_image", window[-1].name, (1, *taps, image[2]))
+    return [*window, *made, replace(op, inputs=(made[-1].name, error), attrs=_at_one_position(op))]
+
+
+def _window(stem: str, data: str, image: tuple[int, int, int], rows: Array, columns: Array) -> list[Node]:
+    """The nodes that make the mean window, taps one after the other; the last one is it."""
+    height, width, channels = image
+    if rows.size * columns.size <= FEW:
+        shares = np.einsum("ih,jw->ijhw", rows, columns).reshape(len(rows) * len(columns), height * width)
+        made = _reshaped(f"{stem}_pixels", data, (height * width, channels))
+        return [*made, *_product(f"{stem}_window", shares, made[-1].name)]
+    lines = _reshaped(f"{stem}_rows", data, (height, width * channels))
+    sums = _product(f"{stem}_row_sums", rows, lines[-1].name)
+    apart = _reshaped(f"{stem}_columns", sums[-1].name, (len(rows), width, channels))
+    columns = np.repeat(columns[None], len(rows), axis=0)
+    return [*lines, *sums, *apart, *_product(f"{stem}_window", columns, apart[-1].name, op="BatchMatMulV2")]
+
+
+def _of_one_window(name: str, window: str, error: str, shape: tuple[int, int]) -> list[Node]:
+    """The conv of one window as a product; the last node has its name and its output's shape, [1, 1, 1, channels]."""
+    taps, matrix = _reshaped(f"{name}_taps", window, (1, shape[0])), _reshaped(f"{name}_matrix", error, shape)
+    product = _multiplied(f"{name}_flat", "MatMul", taps[-1].name, matrix[-1].name)
+    return [*taps, *matrix, product, *_reshaped(name, product.name, (1, 1, 1, shape[1]))]
 
 
 def _at_one_position(op: Node) -> Attrs:
@@ -113,7 +135,12 @@ def _reshaped(name: str, tensor: str, shape: tuple[int, ...]) -> list[Node]:
     return [dims, Node(name, "Reshape", (tensor, dims.name), attrs)]
 
 
-def _product(name: str, left: Array, right: str) -> list[Node]:
+def _product(name: str, left: Array, right: str, op: str = "MatMul") -> list[Node]:
     const = const_node(f"{name}_shares", left)
-    attrs = {"T": dtype_attr("float32"), "adj_x": bool_attr(False), "adj_y": bool_attr(False)}
-    return [const, Node(name, "BatchMatMulV2", (const.name, right), attrs)]
+    return [const, _multiplied(name, op, const.name, right)]
+
+
+def _multiplied(name: str, op: str, left: str, right: str) -> Node:
+    flags = ("transpose_a", "transpose_b") if op == "MatMul" else ("adj_x", "adj_y")
+    attrs = {"T": dtype_attr("float32"), **{flag: bool_attr(False) for flag in flags}}
+    return Node(name, op, (left, right), attrs)
