@@ -129,7 +129,7 @@ def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, 
 def test_a_bias_correction_that_is_not_finite_names_its_node() -> None:
     batch = Batch({"image": np.zeros((2, 1, 1, 1), np.float32)}, None, 4)
     observed = Observed(Graph({}), (), (CORRECTION,))
-    measured = Measured([], [], [np.array([1, np.nan], np.float32)])
+    measured = Measured(np.empty(0, np.float32), np.empty(0, np.float32), [np.array([1, np.nan], np.float32)])
     with pytest.raises(CalibrationError, match=rf"'{CORRECTION}' gives NaN or infinity in .* examples 4 to 5;"):
         _add_corrections({}, observed, measured, batch)
 
