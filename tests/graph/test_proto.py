@@ -130,6 +130,7 @@ def test_a_saved_model_and_a_meta_graph_are_named(tmp_path: Path) -> None:
         ('node { name: "a" op: "Foo" input: "b" }', "Foo 'a' reads 'b', which no node makes"),
         ('node { name: "a" op: "Foo" input: "a:b" }', "'a:b' is no name of a tensor"),
         ('node { name: "a" op: "Foo" input: "a:-1" }', "'a:-1' is no name of a tensor"),
+        ('node { name: "a" op: "Foo" input: "a::0" }', "'a::0' is no name of a tensor"),
         ("versions { producer: 27 }", "holds no nodes; wanted a GraphDef"),
     ],
 )

@@ -33,7 +33,7 @@ def from_def(graph_def: Any) -> Graph:
 
 def _tensor(text: str) -> str:
     """An input's name in its one spelling."""
-    if ":" in text and not text.rpartition(":")[2].isdecimal():
+    if ":" in text and not text.partition(":")[2].isdecimal():
         raise GraphError(f"{text!r} is no name of a tensor; wanted one like 'node', 'node:1' or '^node'")
     return canonical(text)
 
