@@ -158,7 +158,7 @@ PATTERNS: dict[Body, list[str]] = {
     residual_relu: ["_FusedQuantizedConv2D"] * 4,
     residual_of_its_own_input: ["QuantizedMaxPool"] + ["_FusedQuantizedConv2D"] * 3,  # a private copy of the summand
     projection_shortcut: ["_FusedQuantizedConv2D"] * 3,
-    padded_shortcut: ["Pad", "QuantizedMaxPool"] + ["_FusedQuantizedConv2D"] * 3,
+    padded_shortcut: ["_FusedQuantizedConv2D"] * 4,
     inverted_residual: ["_FusedQuantizedConv2D"] * 4 + ["_FusedQuantizedDepthwiseConv2D"],
     inception: ["QuantizedConcatV2", "QuantizedMaxPool"] + ["_FusedQuantizedConv2D"] * 4,
     feature_pyramid: ["Bitcast"] * 2 + ["QuantizedConcatV2", "ResizeNearestNeighbor"] + ["_FusedQuantizedConv2D"] * 3,

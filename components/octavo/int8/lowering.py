@@ -6,6 +6,7 @@ execution order. What computes its float input decides what it becomes:
     conv or matmul chain over Dequantize     one kernel with bias, sum, Relu and requantization inside
     MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
     ConcatV2 over Dequantize                 QuantizedConcatV2
+    Pad of channels only                     a conv with an identity filter
     Pad, Reshape, Squeeze, StridedSlice      the same op on the codes
     Transpose, ResizeNearestNeighbor,        the same op on the codes, as plain integers between two Bitcasts
       DepthToSpace, SpaceToDepth
@@ -31,6 +32,7 @@ from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
+from octavo.int8.channel_pads import channel_pad, padded_channels, picks_every_nth
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.encoding import MIN_MAGNITUDE
@@ -188,8 +190,34 @@ class _Lowerer:
             if source.op == "Pad" and data.span.shift != 0.0:
                 raise NotLoweredError(f"{source.name!r} pads with zeros, which code 0 of its input does not stand for")
             self.spans[node.name] = data.span  # the codes stay what they were, whatever range was measured
-            pools = source.op in POOLS
-            self.new[node.name] = [self._pool(node, source)] if pools else _moved(node.name, source, data.codes)
+            self.new[node.name] = self._carried(node.name, source, data)
+
+    def _carried(self, name: str, carrier: Node, data: Operand) -> list[Node]:
+        if carrier.op in POOLS:
+            return [self._pool(name, carrier, data.codes)]
+        tensor = carrier.data_inputs[0]
+        channels = padded_channels(self.graph, carrier, self._shapes[tensor]) if carrier.op == "Pad" else None
+        if channels is None:
+            return _moved(name, carrier, data.codes)
+        output = Operand(self._codes(name), self.spans[name])
+        pool = self._picking_pool(tensor)
+        if pool is not None:
+            data = self._operand(pool.data_inputs[0])
+        return channel_pad(
+            name,
+            data,
+            output,
+            channels,
+            strides=tuple(pool.attrs["strides"].list.i) if pool else (1, 1, 1, 1),
+            controls=tuple(dict.fromkeys(t for n in (carrier, pool) if n for t in n.control_inputs)),
+            target=self.target,
+        )
+
+    def _picking_pool(self, tensor: str) -> Node | None:
+        """The pool behind a tensor of codes that nothing else reads, when it only leaves pixels out."""
+        pool = self.graph.nodes[producer_name(self._quantizer(tensor).data_inputs[0])]
+        fits = picks_every_nth(pool) and self._is_quantized(pool.data_inputs[0]) and self._is_read_once(tensor)
+        return pool if fits else None
 
     def _concat(self, node: Node, concat: Node) -> list[Node]:
         const = const_behind(self.graph, concat.data_inputs[-1])
@@ -226,15 +254,16 @@ class _Lowerer:
         ]
 
     @cached_property
-    def _sum_shapes(self) -> Mapping[str, Shape]:
-        """The shapes of what the Adds of chains read."""
+    def _shapes(self) -> Mapping[str, Shape]:
+        """The shapes of what the Adds of chains read, and of what is padded."""
         totals = [chain.total for chain in self.chains.values() if chain.total is not None]
-        return sample_shapes(self.graph, {tensor for total in totals for tensor in total.data_inputs})
+        padded = {node.data_inputs[0] for node in self.graph.nodes.values() if node.op == "Pad"}
+        return sample_shapes(self.graph, padded.union(*(total.data_inputs for total in totals)))
 
     def _check_sum(self, node: Node, chain: Chain, summand: Operand | None) -> None:
         if summand is None or chain.total is None:
             return
-        first, second = (self._sum_shapes[tensor] for tensor in chain.total.data_inputs)
+        first, second = (self._shapes[tensor] for tensor in chain.total.data_inputs)
         if first is None or first != second:
             raise NotLoweredError("the kernels add summands of the output's shape only")
         if summand.span.dtype != "quint8":
@@ -256,10 +285,9 @@ class _Lowerer:
         data = self._operand(chain.anchor.data_inputs[0])
         self.new[chain.root.name] = matmul_kernel(chain.root.name, chain, filters, data, None)
 
-    def _pool(self, node: Node, pool: Node) -> Node:
+    def _pool(self, name: str, pool: Node, data: Codes) -> Node:
         window = Window(tuple(pool.attrs["strides"].list.i), pool.attrs["padding"].s.decode())
-        data = self._operand(pool.data_inputs[0]).codes
-        return quantized_pool(node.name, pool.op, data, ksize=tuple(pool.attrs["ksize"].list.i), window=window)
+        return quantized_pool(name, pool.op, data, ksize=tuple(pool.attrs["ksize"].list.i), window=window)
 
     def _unpadded(self, chain: Chain) -> tuple[str, tuple[int, ...]]:
         """A conv's data input, past a Pad that only it reads; and the Pad's eight numbers."""
@@ -276,6 +304,13 @@ class _Lowerer:
         if np.any(paddings[0]) or np.any(paddings[3]):
             return tensor, ()
         return pad.data_inputs[0], tuple(int(n) for n in paddings.reshape(-1))
+
+    def _is_read_once(self, tensor: str) -> bool:
+        """Whether codes have one reader, behind one Dequantize."""
+        back = self.graph.nodes[producer_name(tensor)]
+        quantizer = self._quantizer(tensor)
+        readers = [*self.graph.consumers[back.name], *self.graph.consumers[quantizer.name]]
+        return len(readers) == 2 and not {back.name, quantizer.name} & set(self.graph.output_names)
 
     def _is_quantized(self, tensor: str) -> bool:
         node = self.graph.nodes[producer_name(tensor)]
