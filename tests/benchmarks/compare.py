@@ -33,12 +33,14 @@ BATCHES = (1, 32)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much to measure: `--starts`, `--rounds`, `--seconds`, `--conversions`."""
+    """How much to measure, and at how many batches at once: the options of the same names."""
 
     starts: int
     rounds: int
     seconds: float
     conversions: int
+    at_once: int
+    threads: int
 
 
 class Bench:
@@ -105,6 +107,7 @@ class Bench:
     def _runner(self, key: str) -> Runner:
         engine = ENGINES[key]
         arguments = [str(self._graph(key)), "--folder", str(self.folder)]
+        arguments += ["--at-once", str(self.settings.at_once), "--threads", str(self.settings.threads)]
         return Runner(python_of(engine.run_in, CACHE), engine.runner, arguments, self.folder / f"{key}.run.log")
 
     def _labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
@@ -155,15 +158,27 @@ class Bench:
 @click.option("--starts", default=3, help="Times that each engine's process is started; each runs all rounds.")
 @click.option("--rounds", default=8, help="Rounds at each batch size.")
 @click.option("--seconds", default=0.2, help="Time that each engine runs in a round, at least.")
-@click.option("--conversions", default=3, help="Times that each engine quantizes each model.")
+@click.option("--conversions", default=3, help="Times that each engine quantizes each model; 0 takes what is there.")
+@click.option("--at-once", default=1, help="Batches that each engine runs at once.")
+@click.option("--threads", default=0, help="Threads that each batch has; 0 leaves it to the engine.")
 @click.option("--output", default=CACHE / "results.json", type=click.Path(path_type=Path), help="The JSON to write.")
-def main(models: str, engines: str, starts: int, rounds: int, seconds: float, conversions: int, output: Path) -> None:
+def main(
+    models: str,
+    engines: str,
+    starts: int,
+    rounds: int,
+    seconds: float,
+    conversions: int,
+    at_once: int,
+    threads: int,
+    output: Path,
+) -> None:
     """Compare octavo with Neural Compressor and OpenVINO; writes JSON, and Markdown beside it."""
     chosen = _chosen(engines, ENGINES)
     for key in chosen:
         python_of(ENGINES[key].environment, CACHE), python_of(ENGINES[key].run_in, CACHE)
     console = Console()
-    settings = Settings(starts, rounds, seconds, conversions)
+    settings = Settings(starts, rounds, seconds, conversions, at_once, threads)
     comparisons: list[Comparison] = []
     for key in _chosen(models, SUBJECTS):
         comparisons.append(Bench(key, chosen, settings, console).compare())
@@ -174,6 +189,8 @@ def main(models: str, engines: str, starts: int, rounds: int, seconds: float, co
             rounds=rounds,
             seconds=seconds,
             conversions=conversions,
+            at_once=at_once,
+            threads=threads,
             comparisons=comparisons,
         )
         write_json(

@@ -76,4 +76,6 @@ class Report(BaseModel):
     rounds: int
     seconds: float
     conversions: int
+    at_once: int
+    threads: int
     comparisons: list[Comparison]

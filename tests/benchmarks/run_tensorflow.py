@@ -13,17 +13,23 @@ from serving import serve
 
 
 def main() -> None:
-    """Load the graph into a session with TensorFlow's own settings, and serve it."""
+    """Load the graph into a session with TensorFlow's own settings, or with so many threads a batch, and serve it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("graph", type=Path)
     parser.add_argument("--folder", required=True, type=Path)
+    parser.add_argument("--at-once", default=1, type=int)
+    parser.add_argument("--threads", default=0, type=int)
     given = parser.parse_args()
     ends = json.loads((given.folder / "ends.json").read_text())
     tf = import_tensorflow()
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(to_def(load_graph(given.graph)), name="")
-    session = tf.compat.v1.Session(graph=graph)
-    serve(session.make_callable(full_name(ends["output"]), [full_name(ends["input"])]))
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=given.threads,
+        inter_op_parallelism_threads=given.at_once if given.threads else 0,
+    )
+    session = tf.compat.v1.Session(graph=graph, config=config)
+    serve(session.make_callable(full_name(ends["output"]), [full_name(ends["input"])]), given.at_once)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,29 +24,34 @@ WARM_UP = 0.3
 PREDICTED_AT_ONCE = 20
 
 Run = Callable[[Any], Any]
-"""From images to scores."""
+"""From images to scores; called by several threads at once where more than one batch is to run at once."""
 
 
-def serve(run: Run) -> None:
-    """Answer until standard input ends. Whatever libraries print goes to standard error."""
-    with os.fdopen(os.dup(1), "w") as answers:
+def serve(run: Run, at_once: int) -> None:
+    """Answer until standard input ends. Whatever libraries print goes to standard error.
+
+    Args:
+        run: what runs a batch.
+        at_once: batches that run at the same time while they are timed.
+    """
+    with os.fdopen(os.dup(1), "w") as answers, ThreadPoolExecutor(at_once) as threads:
         os.dup2(2, 1)
         for line in sys.stdin:
-            print(json.dumps(_answer(run, json.loads(line))), file=answers, flush=True)
+            print(json.dumps(_answer(run, json.loads(line), threads, at_once)), file=answers, flush=True)
 
 
-def _answer(run: Run, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(run: Run, request: dict[str, Any], threads: ThreadPoolExecutor, at_once: int) -> dict[str, Any]:
     if "predict" in request:
         images = np.load(request["predict"])
         parts = np.split(images, range(PREDICTED_AT_ONCE, len(images), PREDICTED_AT_ONCE))
         scores = np.concatenate([np.array(run(part)).reshape(len(part), -1) for part in parts])
         return {"predictions": scores.argmax(axis=1).tolist()}
     images = np.array(np.load(request["time"], mmap_mode="r")[: request["batch"]])
-    _run_for(run, images, WARM_UP * request["seconds"])
-    times = _run_for(run, images, request["seconds"])
+    for seconds in (WARM_UP * request["seconds"], request["seconds"]):
+        runs = list(threads.map(lambda _, seconds=seconds: _run_for(run, images, seconds), range(at_once)))
     return {
-        "images_per_second": len(times) * request["batch"] / sum(times),
-        "fastest": request["batch"] / min(times),
+        "images_per_second": request["batch"] * sum(len(times) / sum(times) for times in runs),
+        "fastest": request["batch"] * sum(1 / min(times) for times in runs),
     }
 
 
