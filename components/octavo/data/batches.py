@@ -97,7 +97,10 @@ class _Pipeline:
         """The batches in order; a fault inside tf.data comes out as what it was."""
         tf = import_tensorflow()
         numbers = tf.data.Dataset.from_generator(self._numbers, output_signature=tf.TensorSpec((), tf.int64))
-        ready = mapped(numbers, self._loaded, at_once=WORKERS).prefetch(AHEAD).as_numpy_iterator()
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread sleeps for up to a minute, and the end of the data waits for it
+        made = mapped(numbers, self._loaded, at_once=WORKERS).prefetch(AHEAD).with_options(options)
+        ready = made.as_numpy_iterator()
         while True:
             try:
                 *arrays, labels, labelled = next(ready)
