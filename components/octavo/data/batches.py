@@ -98,7 +98,7 @@ class _Pipeline:
         tf = import_tensorflow()
         numbers = tf.data.Dataset.from_generator(self._numbers, output_signature=tf.TensorSpec((), tf.int64))
         options = tf.data.Options()
-        options.autotune.enabled = False  # its thread sleeps for up to a minute, and the end of the data waits for it
+        options.autotune.enabled = False  # its thread sleeps, longer each time, and the data's end waits for it
         made = mapped(numbers, self._loaded, at_once=WORKERS).prefetch(AHEAD).with_options(options)
         ready = made.as_numpy_iterator()
         while True:

@@ -49,7 +49,7 @@ def padded_channels(graph: Graph, pad: Node, shape: Shape) -> Channels | None:
 
 def picks_every_nth(pool: Node) -> bool:
     """Whether a pool has a window of 1x1, so that it only leaves pixels out."""
-    return pool.op in {"MaxPool", "AvgPool"} and set(pool.attrs["ksize"].list.i) == {1}
+    return set(pool.attrs["ksize"].list.i) == {1}
 
 
 def channel_pad(

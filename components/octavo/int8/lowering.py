@@ -216,8 +216,9 @@ class _Lowerer:
     def _picking_pool(self, tensor: str) -> Node | None:
         """The pool behind a tensor of codes that nothing else reads, when it only leaves pixels out."""
         pool = self.graph.nodes[producer_name(self._quantizer(tensor).data_inputs[0])]
-        fits = picks_every_nth(pool) and self._is_quantized(pool.data_inputs[0]) and self._is_read_once(tensor)
-        return pool if fits else None
+        if pool.op not in POOLS or not picks_every_nth(pool):
+            return None
+        return pool if self._is_quantized(pool.data_inputs[0]) and self._is_read_once(tensor) else None
 
     def _concat(self, node: Node, concat: Node) -> list[Node]:
         const = const_behind(self.graph, concat.data_inputs[-1])
