@@ -10,9 +10,7 @@ import pytest
 
 from images import write_arrays
 from logged import CORRECTION, INPUT_RANGE, NODES, logged_graph
-from octavo.calibrate.observe import Observed
-from octavo.calibrate.ranges import _add_corrections, shard_records
-from octavo.calibrate.session import Measured
+from octavo.calibrate.ranges import _Corrections, shard_records
 from octavo.data.batches import Batch
 from octavo.data.dataset import Dataset, open_dataset
 from octavo.data.preprocessing import PRESETS
@@ -78,6 +76,13 @@ def test_every_fourth_batch_of_the_data_set_measures_bias_corrections(dataset: D
     assert not log(corrected, dataset, start=4).corrections, "the batches 1 and 2"
 
 
+def test_behind_the_first_examples_every_32nd_batch_measures_bias_corrections(tmp_path: Path) -> None:
+    x = np.random.default_rng(2).integers(0, 256, (266, 6, 6, 3), np.uint8)
+    dataset = open_dataset(write_arrays(tmp_path / "d.npz", x=x))
+    found = log(logged_graph(corrections=True), dataset, stop=266, batch_size=1).corrections[CORRECTION]
+    assert found.count == 200 // 4 + 2, "224 and 256 behind the first 200"
+
+
 def test_an_algorithm_of_values_gets_a_histogram_of_each_tensor(graph: Graph, dataset: Dataset) -> None:
     found = log(graph, dataset, algorithm="percentile")
     assert {node: int(histogram.counts.sum()) for node, histogram in found.histograms.items()} == {
@@ -128,10 +133,8 @@ def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, 
 
 def test_a_bias_correction_that_is_not_finite_names_its_node() -> None:
     batch = Batch({"image": np.zeros((2, 1, 1, 1), np.float32)}, None, 4)
-    observed = Observed(Graph({}), (), (CORRECTION,))
-    measured = Measured(np.empty(0, np.float32), np.empty(0, np.float32), [np.array([1, np.nan], np.float32)])
     with pytest.raises(CalibrationError, match=rf"'{CORRECTION}' gives NaN or infinity in .* examples 4 to 5;"):
-        _add_corrections({}, observed, measured, batch)
+        _Corrections([CORRECTION]).add([np.array([1, np.nan], np.float32)], batch)
 
 
 def test_values_of_a_range_that_is_no_measurement_cannot_be_counted(graph: Graph, dataset: Dataset) -> None:

@@ -77,3 +77,10 @@ def test_a_sum_is_the_same_in_any_order_and_nearest_to_the_mean(lists: list[list
 def test_a_number_beyond_the_sums_range_is_refused() -> None:
     with pytest.raises(CalibrationError, match="a number is 2e\\+12; sums are exact below"):
         ExactSum.of(np.array([1, 2e12], np.float32))
+
+
+@given(st.lists(st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=6), min_size=1, max_size=5))
+def test_sums_of_vectors_behind_each_other_are_those_of_each(lists: list[list[float]]) -> None:
+    parts = arrays(lists)
+    whole = ExactSum.of(np.concatenate(parts)) + ExactSum.of(np.concatenate(parts))
+    assert whole.split([len(part) for part in parts]) == [ExactSum.of(part) + ExactSum.of(part) for part in parts]

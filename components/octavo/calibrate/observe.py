@@ -5,7 +5,7 @@
    Weights, a Dequantize of a Const, become float Consts (see float_weights.py).
 3. r = RequantizationRange(QuantizeV2(x, Min(x), Max(x)) to qint32, MIN_FIRST) gives way to what it reports:
    r = Minimum(0, Min(x)) and r:1 = Max(x). Where x is a Relu's output, r = 0.
-4. A bias correction is measured on the mean of a conv's windows (see window_means.py).
+4. A bias correction of an op gives way to the mean of the op's data, of which it is made (see mean_errors.py).
 
 What calibrating then adds to the float graph is a pass over each measured tensor for its largest value, one for its
 smallest where that may be below zero, and one for the mean that a correction needs.
@@ -18,14 +18,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from octavo.calibrate.float_weights import with_float_weights
-from octavo.calibrate.window_means import with_window_means
+from octavo.calibrate.float_weights import measured_op, with_float_weights
+from octavo.calibrate.mean_errors import OPS, MeanError
 from octavo.errors import CalibrationError
 from octavo.graph.attrs import dtype_attr, read_dtype
 from octavo.graph.graph import Graph, Node, follow, rewire
 from octavo.graph.min_max_log import CORRECTION_MARK, logged_node
 from octavo.graph.names import output_index
-from octavo.graph.tensors import const_node
+from octavo.graph.op_defs import with_default_attrs
+from octavo.graph.tensors import const_node, const_value
 
 NOT_NEGATIVE = frozenset({"Relu", "Relu6"})
 """Ops whose output's smallest value need not be looked for."""
@@ -38,13 +39,15 @@ class Observed:
     Args:
         graph: its outputs are smallest and largest value in turn, for each of `nodes`, then each of `corrections`.
         nodes: the names that the log gives to the ranges.
-        corrections: the names that the log gives to the bias corrections, vectors of float32 [channels].
+        corrections: the names that the log gives to the bias corrections.
+        errors: for each of `corrections` what makes it of its output; None where the output is the correction.
         tensors: for each of `nodes` the tensor that it is the range of; None where that is not a single one.
     """
 
     graph: Graph
     nodes: tuple[str, ...]
     corrections: tuple[str, ...] = ()
+    errors: tuple[MeanError | None, ...] = ()
     tensors: tuple[str | None, ...] = ()
 
 
@@ -75,10 +78,22 @@ def observe(graph: Graph) -> Observed:
     nodes = rewire([*graph.nodes.values(), *made], renames)
     observed = replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes()
     means = [follow(tensor, renames) for tensor in corrections.values()]
-    cheap = with_window_means(with_float_weights(observed, means), means)
+    errors = tuple(_mean_error(observed, correction) for correction in means)
+    cheap = with_float_weights(observed, means)
+    measured_means = [error.data if error else correction for error, correction in zip(errors, means, strict=True)]
+    cheap = replace(cheap, outputs=(*outputs[: 2 * len(ranges)], *measured_means)).without_dead_nodes()
     sources = [measured.get(pair[0]) for pair in ranges.values()]
     tensors = tuple(None if source is None else follow(source, renames) for source in sources)
-    return Observed(cheap.without_dead_nodes(), tuple(ranges), tuple(corrections), tensors)
+    return Observed(cheap, tuple(ranges), tuple(corrections), errors, tensors)
+
+
+def _mean_error(graph: Graph, correction: str) -> MeanError | None:
+    """What makes a correction of the mean of an op's data; None where the graph makes it in another way."""
+    op = measured_op(graph, correction)
+    if op is None or op.op not in OPS:
+        return None
+    data, error = op.data_inputs
+    return MeanError(with_default_attrs(op), data, const_value(graph.nodes[error]))
 
 
 def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:

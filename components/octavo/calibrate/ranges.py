@@ -20,7 +20,7 @@ from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.graph.exact_sum import ExactSum
 from octavo.graph.graph import Graph
-from octavo.graph.log_records import format_examples, format_histogram, format_record, format_sum
+from octavo.graph.log_records import format_batch, format_examples, format_histogram, format_sum
 from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
 from octavo.runtime.in_order import in_order
@@ -34,8 +34,12 @@ NUMBERS_AT_ONCE = 5 * 224 * 224 * 3
 """Numbers in the inputs of the examples of a batch that go through the graph together, where it takes any number of
 examples: more take memory, and of fewer each would take longer."""
 
-CORRECTED_EVERY = 4
-"""Of so many batches of the data set, one measures bias corrections: they are means, which fewer examples settle."""
+MAPPED_BYTES = 1 << 20
+"""Weights of so many bytes and more stay in files; smaller ones are packed once, which takes a little memory."""
+
+CORRECTED_EVERY, SETTLED, THEN_EVERY = 4, 200, 32
+"""One batch of `CORRECTED_EVERY` measures bias corrections in the first `SETTLED` examples of the data set, and one of
+`THEN_EVERY` behind them: they are means, which fewer examples settle than ranges need."""
 
 UNNUMBERED: frozenset[Algorithm] = frozenset({"order_statistic", "min_max"})
 """For these a log is Intel's to the byte; for the others each range says its batch."""
@@ -84,16 +88,15 @@ def shard_records(
         inputs=taken,
     )
     yield format_examples(shard.start, shard.stop) + "\n"
-    sums: dict[str, ExactSum] = {}
     with tempfile.TemporaryDirectory(prefix="octavo-constants-") as folder:
-        observed = observe(graph)
-        observed = replace(observed, graph=with_mapped_constants(observed.graph, Path(folder)))
+        observed = _mapped(observe(graph), Path(folder))
         del graph  # memory need not hold its weights a second time
         give_memory_back()
+        corrections = _Corrections(observed.corrections)
         with ObservingSession(observed, histograms=algorithm in COUNTING) as session:
 
             def run(batch: Batch) -> tuple[Batch, Measured]:
-                corrected = batch.start // step % CORRECTED_EVERY == 0
+                corrected = batch.start // step % (CORRECTED_EVERY if batch.start < SETTLED else THEN_EVERY) == 0
                 feeds = taken.feed(batch)
                 parts = _parts(feeds, step if taken.batch else _at_once(feeds))
                 measured = [session.measure(part, corrections=corrected) for part in parts]
@@ -102,11 +105,21 @@ def shard_records(
             for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
                 place = -1 if algorithm in UNNUMBERED else batch.start // step
                 yield from _range_lines(observed, measured, batch, place)
-                _add_corrections(sums, observed, measured, batch)
-            yield from (format_sum(node, total) + "\n" for node, total in sums.items())
+                corrections.add(measured.corrections, batch)
+            yield from corrections.lines()
             yield from (
                 format_histogram(n, session.histograms[n]) + "\n" for n in observed.nodes if n in session.histograms
             )
+
+
+def _mapped(observed: Observed, folder: Path) -> Observed:
+    """The same with its large arrays in files of the folder."""
+    errors = [
+        error.mapped(folder / f"{number}.npy") if error and error.error.nbytes >= MAPPED_BYTES else error
+        for number, error in enumerate(observed.errors)
+    ]
+    graph = with_mapped_constants(observed.graph, folder, MAPPED_BYTES)
+    return replace(observed, graph=graph, errors=tuple(errors))
 
 
 def _at_once(feeds: Mapping[str, Array]) -> int:
@@ -125,15 +138,36 @@ def _range_lines(observed: Observed, measured: Measured, batch: Batch, place: in
     finite = np.isfinite(measured.lows) & np.isfinite(measured.highs)
     for at in np.flatnonzero(~finite):
         _check_finite(observed.nodes[at], np.array([measured.lows[at], measured.highs[at]]), batch)
-    for node, low, high in zip(observed.nodes, measured.lows.tolist(), measured.highs.tolist(), strict=True):
-        yield format_record(node, low, high, place) + "\n"
+    return format_batch(observed.nodes, measured.lows, measured.highs, place)
 
 
-def _add_corrections(sums: dict[str, ExactSum], observed: Observed, measured: Measured, batch: Batch) -> None:
-    for node, vector in zip(observed.corrections, measured.corrections, strict=False):
-        _check_finite(node, vector, batch)
-        made = ExactSum.of(vector)
-        sums[node] = sums[node] + made if node in sums else made
+class _Corrections:
+    """The sums of bias corrections, held as one vector: adding many short ones exactly takes time.
+
+    Args:
+        nodes: the names that the log gives them.
+    """
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self._nodes = nodes
+        self._lengths: list[int] = []
+        self._total: ExactSum | None = None
+
+    def add(self, vectors: Sequence[Array], batch: Batch) -> None:
+        """Add what a batch measured: a vector for each node, or none at all."""
+        if not vectors:
+            return
+        for node, vector in zip(self._nodes, vectors, strict=True):
+            _check_finite(node, vector, batch)
+        made = ExactSum.of(np.concatenate(vectors))
+        self._lengths = [len(vector) for vector in vectors]
+        self._total = made if self._total is None else self._total + made
+
+    def lines(self) -> Iterator[str]:
+        """The sums' lines."""
+        if self._total is not None:
+            for node, total in zip(self._nodes, self._total.split(self._lengths), strict=True):
+                yield format_sum(node, total) + "\n"
 
 
 def _check_finite(node: str, values: Array, batch: Batch) -> None:

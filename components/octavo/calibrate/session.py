@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
 import numpy as np
 
 from octavo.calibrate.observe import Observed
 from octavo.errors import CalibrationError
-from octavo.graph.graph import Graph
 from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
 from octavo.runtime.session import GraphSession, full_name
 from octavo.runtime.tensorflow import import_tensorflow
+
+_Run = Callable[[Mapping[str, Array]], list[Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,8 @@ def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
     )
 
 
-class ObservingSession:
-    """Sessions of a graph that measures ranges; a context manager.
-
-    There are two: one without the bias corrections, and one with them, which is made when it is first wanted.
+class ObservingSession(GraphSession):
+    """A session of a graph that measures ranges.
 
     Args:
         observed: the graph.
@@ -72,33 +70,38 @@ class ObservingSession:
     """
 
     def __init__(self, observed: Observed, *, histograms: bool = False) -> None:
+        counted = _counted(observed) if histograms else []
+        super().__init__(observed.graph, optimizer="fusion", in_caller=True)
         self.histograms: dict[str, Histogram] = {}
-        self._ranges = 2 * len(observed.nodes)
-        self._counted = _counted(observed) if histograms else []
-        self._graph = observed.graph
         self._lock = threading.Lock()
-        self._sessions: dict[bool, _CountingSession] = {}
-        self._session(corrections=False)
+        self._runs: dict[bool, _Run] = {}
+        self._corrections = observed.errors
+        ends = self._fetches[: 2 * len(observed.nodes)]
+        self._means = self._fetches[len(ends) :]
+        tf = import_tensorflow()
+        loaded = self._session.graph
+        with loaded.as_default():
+            # one vector, since each tensor that is fetched takes time
+            self._ends = tf.stack([each if each.shape.rank == 0 else tf.reshape(each, []) for each in ends])
+            self._counting = [
+                tf.numpy_function(partial(self._add, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
+                for name, tensor in counted
+            ]
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
-        """Run a batch. Raises GraphError as `GraphSession.run` does."""
-        ends, *vectors = self._session(corrections=corrections).values(feeds)
-        return Measured(ends[::2], ends[1::2], vectors)
+        """Run a batch. Raises GraphError as `run` does."""
+        wanted = 1 + (len(self._means) if corrections else 0)
+        ends, *means = self._run_of(tuple(feeds), corrections)(feeds)[:wanted]
+        made = [error.of(mean) if error else mean for error, mean in zip(self._corrections, means, strict=False)]
+        return Measured(ends[::2], ends[1::2], made)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_fault: object) -> None:
-        for session in self._sessions.values():
-            session.close()
-
-    def _session(self, *, corrections: bool) -> _CountingSession:
+    def _run_of(self, feeds: tuple[str, ...], corrections: bool) -> _Run:
+        """What runs the graph on these feeds; made once, since making it takes as long as some batches."""
         with self._lock:
-            if corrections not in self._sessions:
-                outputs = self._graph.outputs if corrections else self._graph.outputs[: self._ranges]
-                graph = self._graph.with_ends(self._graph.inputs, outputs).without_dead_nodes()
-                self._sessions[corrections] = _CountingSession(graph, self._ranges, self._counted, self._add)
-            return self._sessions[corrections]
+            if corrections not in self._runs:
+                means = self._means if corrections else []
+                self._runs[corrections] = self.prepared([self._ends, *means, *self._counting], feeds)
+            return self._runs[corrections]
 
     def _add(self, node: str, values: Array) -> None:
         with suppress(CalibrationError):  # NaN and infinity: the range tells
@@ -106,39 +109,6 @@ class ObservingSession:
             with self._lock:
                 held = self.histograms.get(node)
                 self.histograms[node] = made if held is None else held + made
-
-
-class _CountingSession(GraphSession):
-    """A session that hands tensors to a function whenever it runs.
-
-    Args:
-        graph: the graph to load.
-        numbers: how many of its outputs, from the first, are one number each: they are fetched as one vector, since
-            each tensor that is fetched takes time.
-        counted: pairs of a name and the tensor to hand on under it.
-        count: called with the name and the tensor's value.
-    """
-
-    def __init__(
-        self, graph: Graph, numbers: int, counted: Sequence[tuple[str, str]], count: Callable[[str, Array], None]
-    ) -> None:
-        super().__init__(graph, optimizer_passes=1, in_caller=True)
-        tf = import_tensorflow()
-        loaded = self._session.graph
-        with loaded.as_default():
-            together = tf.stack(
-                [each if each.shape.rank == 0 else tf.reshape(each, []) for each in self._fetches[:numbers]]
-            )
-            counting = [
-                tf.numpy_function(partial(count, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
-                for name, tensor in counted
-            ]
-        self._fetches = [together, *self._fetches[numbers:]]
-        self._wanted = [*self._fetches, *counting]
-
-    def values(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """The vector of numbers, and the graph's further outputs. Raises GraphError as `run` does."""
-        return self.run(feeds, self._wanted)[: len(self._fetches)]
 
 
 def _counted(observed: Observed) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ def check_runs(graph: Graph) -> str:
     guessed = [node for node in fed if _is_guessed(node)]
     sized = {node.name: _sized(node) for node in fed}
     sample = bare.with_nodes(sized.get(node.name, node) for node in bare.nodes.values())
-    with GraphSession(bare, mapped=True, optimizer_passes=0) as session:
+    with GraphSession(bare, mapped=True, optimizer="none") as session:
         if reason := next(_obstacles(sample), ""):
             return reason
         try:

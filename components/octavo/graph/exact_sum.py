@@ -6,7 +6,7 @@ some 1e-21, is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,12 @@ class ExactSum:
 
     def __hash__(self) -> int:
         return hash((self.count, tuple(self.units())))
+
+    def split(self, lengths: Sequence[int]) -> list[ExactSum]:
+        """The sums of parts of the vectors, in turn, of so many channels each."""
+        ends = np.cumsum(lengths)[:-1]
+        pairs = zip(np.split(self.high, ends), np.split(self.low, ends), strict=True)
+        return [ExactSum(self.count, high, low) for high, low in pairs]
 
     def units(self) -> list[int]:
         """The channels' sums in units."""

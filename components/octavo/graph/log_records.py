@@ -139,6 +139,20 @@ def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Itera
         yield f"{_of_batch(batch)}{prefix}[{low}][{high}]\n"
 
 
+def format_batch(nodes: Iterable[str], lows: Array, highs: Array, batch: int = -1) -> Iterator[str]:
+    """A line for the range of each node in one batch.
+
+    Args:
+        nodes: n nodes.
+        lows: float32 [n].
+        highs: float32 [n].
+        batch: the batch, -1 where it is not known.
+    """
+    texts = format_numbers(np.concatenate([lows, highs]))
+    for node, low, high in zip(nodes, texts[: len(lows)], texts[len(lows) :], strict=True):
+        yield f"{_of_batch(batch)}{record_prefix(node)}[{low}][{high}]\n"
+
+
 @lru_cache(maxsize=4096)
 def record_prefix(node: str, mark: str = MARK) -> str:
     """What a record of a node begins with: the message of its Print node.

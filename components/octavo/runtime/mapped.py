@@ -18,17 +18,19 @@ LEAST_BYTES = 1 << 14
 MAPPED = frozenset({"float32", "float16", "bfloat16", "float64", "qint8", "quint8", "int8", "uint8"})
 
 
-def with_mapped_constants(graph: Graph, folder: Path) -> Graph:
+def with_mapped_constants(graph: Graph, folder: Path, least_bytes: int = LEAST_BYTES) -> Graph:
     """The graph with its large constants as ImmutableConst nodes.
 
     Args:
         graph: any graph.
         folder: where to write their values, a file each; it must outlive every session that runs the result.
+        least_bytes: smaller constants stay. oneDNN packs a filter once when it is a Const, and before each run when it
+            is not: what runs often does better with more of them.
     """
     nodes = []
     for count, node in enumerate(graph.nodes.values()):
         content = _content(node)
-        if content is None:
+        if content is None or len(content) < least_bytes:
             nodes.append(node)
             continue
         file = folder / str(count)

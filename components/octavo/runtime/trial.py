@@ -40,7 +40,7 @@ def run_file(request: str) -> None:
     """Run a graph file once in this process; the request is JSON: path, inputs, outputs. Raises as `run_once` does."""
     path, inputs, outputs = json.loads(request)
     graph = load_graph(path).with_ends(inputs, outputs)
-    with GraphSession(graph, threads=1, optimizer_passes=1) as session:
+    with GraphSession(graph, threads=1, optimizer="once") as session:
         session.run(sample_feeds(graph))
 
 

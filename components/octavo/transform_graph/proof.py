@@ -34,12 +34,12 @@ def prove(graph: Graph, *, instead_of: Graph) -> None:
         GraphError: when TensorFlow cannot load the graph, or cannot run it while it can run the other.
     """
     if not _can_run(graph):
-        GraphSession(graph, fetches=(), mapped=True, optimizer_passes=0).close()
+        GraphSession(graph, fetches=(), mapped=True, optimizer="none").close()
         return
     try:
         _run(graph)
     except GraphError as fault:
-        GraphSession(graph, fetches=(), mapped=True, optimizer_passes=0).close()
+        GraphSession(graph, fetches=(), mapped=True, optimizer="none").close()
         if _runs(instead_of):
             raise
         LOG.warning("the graph does not run on random input, nor did the one it was made from: %s", fault)
@@ -75,7 +75,7 @@ def _run(graph: Graph) -> None:
     if any(is_quantized(node.op) or node.op == "Print" for node in graph.nodes.values()):
         run_once(graph)
         return
-    with GraphSession(graph, mapped=True, optimizer_passes=0) as session:
+    with GraphSession(graph, mapped=True, optimizer="none") as session:
         session.run(sample_feeds(graph))
 
 

@@ -142,9 +142,9 @@ def _check_rows(graph: Graph, freed: Graph, names: Collection[str]) -> None:
     """Confirm that each row of a batch of 2 gives what the unfreed graph gives for it."""
     inputs = graph.inputs or tuple(node.name for node in graph.nodes.values() if node.op == "Placeholder")
     feeds = sample_feeds(replace(freed, inputs=inputs), batch=2)
-    with GraphSession(freed, mapped=True, optimizer_passes=0) as session:
+    with GraphSession(freed, mapped=True, optimizer="none") as session:
         together = session.run(feeds)
-    with GraphSession(graph, mapped=True, optimizer_passes=0) as session:
+    with GraphSession(graph, mapped=True, optimizer="none") as session:
         for row in range(2):
             one = {t: v[row : row + 1] if producer_name(t) in names else v for t, v in feeds.items()}
             for tensor, batch, alone in zip(graph.outputs, together, session.run(one), strict=True):
