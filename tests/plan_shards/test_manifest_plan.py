@@ -15,6 +15,7 @@ from octavo.data.batches import batches
 from octavo.data.dataset import open_dataset
 from octavo.data.inputs import ModelInputs
 from octavo.data.preprocessing import PRESETS
+from octavo.data.sampling import BLOCK
 from octavo.errors import SpecError
 from octavo.plan_shards.plan import MOST_SHARDS, plan_shards
 from records import write_records
@@ -74,6 +75,16 @@ def test_a_seed_chooses_examples_the_same_each_time(write: Callable[[Path], str]
     assert chosen[0] == chosen[1] != chosen[2]
     assert len(set(chosen[0])) == 40
     assert chosen[0] != IDS[:40, 0].tolist()
+
+
+def test_a_seed_takes_blocks_from_all_over_one_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", ids=IDS, y=IDS[:, 0] % 5)
+    chosen = []
+    for seed in range(1, 21):
+        plan_shards(f"{tmp_path}/all.npz", shards=2, batch_size=8, limit=40, seed=seed, manifest=tmp_path / "plan")
+        chosen.append(joined(read(open_dataset(str(tmp_path / "plan")), INPUT), "ids")[:, 0].tolist())
+    assert all(len(set(found)) == 40 and found == sorted(found) for found in chosen)
+    assert set().union(*chosen) >= set(IDS[::BLOCK, 0].tolist())
 
 
 def test_a_seed_shuffles_images_one_by_one(tmp_path: Path) -> None:

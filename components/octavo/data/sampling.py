@@ -22,8 +22,8 @@ def sampled(dataset: Dataset, seed: int, limit: int) -> Dataset:
     """
     units = list(_units(dataset))
     order = sorted(range(len(units)), key=lambda number: hashlib.sha256(f"{seed}:{number}".encode()).digest())
-    chosen = _forward([units[number] for number in order])
-    return Dataset(dataset.uri, tuple(_joined(_cut(chosen, limit or len(dataset)))))
+    chosen = _cut([units[number] for number in order], limit or len(dataset))
+    return Dataset(dataset.uri, tuple(_joined(_forward(chosen))))
 
 
 def _units(dataset: Dataset) -> list[Span]:
