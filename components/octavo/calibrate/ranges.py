@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +22,7 @@ from octavo.graph.graph import Graph
 from octavo.graph.log_records import format_batch, format_examples, format_histogram, format_sum
 from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
-from octavo.runtime.in_order import in_order
+from octavo.runtime.in_order import cores, in_order
 from octavo.runtime.mapped import with_mapped_constants
 from octavo.runtime.memory import give_memory_back
 
@@ -102,7 +101,7 @@ def shard_records(
                 measured = [session.measure(part, corrections=corrected) for part in parts]
                 return batch, joined(measured, [len(next(iter(part.values()))) for part in parts])
 
-            for batch, measured in in_order(run, drawn, at_once=min(at_once, os.cpu_count() or 1)):
+            for batch, measured in in_order(run, drawn, at_once=min(at_once, cores())):
                 place = -1 if algorithm in UNNUMBERED else batch.start // step
                 yield from _range_lines(observed, measured, batch, place)
                 corrections.add(measured.corrections, batch)

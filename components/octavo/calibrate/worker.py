@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from octavo.calibrate.calibrate import Request
@@ -14,6 +13,7 @@ from octavo.files import write_atomically
 from octavo.graph.log_records import format_examples
 from octavo.graph.proto import load_graph
 from octavo.runtime.forks import TaskDiedError, run_forked
+from octavo.runtime.in_order import cores
 
 
 def write_logs(text: str) -> None:
@@ -44,7 +44,7 @@ def _write_log(request: Request, number: int) -> None:
         batch_size=request.batch_size,
         inputs=request.inputs,
         algorithm=request.calibration.algorithm,
-        at_once=min(BATCHES_AT_ONCE, max(1, (os.cpu_count() or 1) // request.workers)),
+        at_once=min(BATCHES_AT_ONCE, max(1, cores() // request.workers)),
     )
     write_atomically(request.logs[number], (line.encode() for line in records))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 
@@ -20,7 +19,7 @@ from octavo.files import write_atomically
 from octavo.graph.proto import load_graph
 from octavo.graph.tensors import Array
 from octavo.runtime.forks import TaskDiedError, run_forked
-from octavo.runtime.in_order import in_order
+from octavo.runtime.in_order import cores, in_order
 from octavo.runtime.session import GraphSession
 
 BATCHES_AT_ONCE = 4
@@ -68,7 +67,7 @@ def _ranked(request: Request, shard: Shard) -> Ranking:
             (values,) = session.run(taken.feed(batch))
             return batch, values, time.perf_counter() - begin
 
-        at_once = max(1, (os.cpu_count() or 1) // request.workers)
+        at_once = max(1, cores() // request.workers)
         for batch, values, took in in_order(run, drawn, at_once=min(BATCHES_AT_ONCE, at_once)):
             scores = _scores(values, graph.outputs[0])[: len(batch)]
             classes = scores.shape[1]
