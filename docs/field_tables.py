@@ -56,8 +56,12 @@ def preset_table() -> str:
 
 
 def _parameter(name: str, parameter: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    default = f"`{json.dumps(parameter['defaultValue'])}`" if parameter.get("isOptional") else "(must be given)"
-    return f"`{name}`", KINDS[parameter["parameterType"]], default, parameter["description"]
+    kind = parameter["parameterType"]
+    default = "(must be given)"
+    if parameter.get("isOptional"):
+        value = parameter["defaultValue"]
+        default = f"`{json.dumps(int(value) if kind == 'NUMBER_INTEGER' else value)}`"  # KFP writes 10 as 10.0
+    return f"`{name}`", KINDS[kind], default, parameter["description"]
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:

@@ -30,10 +30,8 @@ def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
     return dressed(task, "Summarize", GRAPH).output
 
 
-def _plan(uri: Any, shards: Any, batch_size: Any, limit: Any, target_uri: Any, name: str) -> Any:
-    task = components.plan_shards(
-        dataset_uri=uri, shards=shards, batch_size=batch_size, limit=limit, target_uri=target_uri
-    )
+def _plan(name: str, **settings: Any) -> Any:
+    task = components.plan_shards(**settings)
     return dressed(task, name, LIGHT, stores=True, cached=False)
 
 
@@ -116,6 +114,7 @@ def quantize_int8(
     evaluation_shards: int = flow.EVALUATION_SHARDS,
     batch_size: int = flow.BATCH_SIZE,
     calibration_limit: int = flow.CALIBRATION_LIMIT,
+    calibration_seed: int = 0,
     tolerance: float = flow.TOLERANCE,
 ) -> None:
     """Turn a trained FP32 TensorFlow model into an INT8 model, and publish it when it is accurate enough.
@@ -133,6 +132,7 @@ def quantize_int8(
         evaluation_shards: Pods that evaluate a graph at the same time, at most 1000. Nor does it depend on that.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
+        calibration_seed: Chooses these at random, the same ones for the same number; 0 takes the first.
         tolerance: Points of top-1 that the INT8 model may lose; beyond it nothing is published.
     """
     model = _fetch(model_uri)
@@ -142,11 +142,25 @@ def quantize_int8(
     quantized = components.quantize_graph(graph=fp32, summary=summary, recipe=recipe)
     dynamic = dressed(quantized, "Quantize", GRAPH).outputs["quantized"]
     logged = _transform(dynamic, summary, flow.INSERT_LOGGING, "Insert logging")
-    planned = _plan(calibration_uri, shards, batch_size, calibration_limit, target_uri, "Plan shards")
+    planned = _plan(
+        "Plan shards",
+        dataset_uri=calibration_uri,
+        shards=shards,
+        batch_size=batch_size,
+        limit=calibration_limit,
+        seed=calibration_seed,
+        target_uri=target_uri,
+    )
     reading = {"preprocessing": preprocessing, "batch_size": batch_size}
     log = _calibrate(logged, summary, planned, recipe, reading)
     int8 = _lower(dynamic, log, summary, recipe)
-    judged = _plan(validation_uri, evaluation_shards, batch_size, 0, target_uri, "Plan evaluation")
+    judged = _plan(
+        "Plan evaluation",
+        dataset_uri=validation_uri,
+        shards=evaluation_shards,
+        batch_size=batch_size,
+        target_uri=target_uri,
+    )
     report = components.report(
         model=model,
         summary=summary,

@@ -35,6 +35,7 @@ OUTPUTS = HERE.parents[1] / "local_outputs"
 @click.option("--evaluation-shards", default=flow.EVALUATION_SHARDS, help="Evaluation tasks for each graph.")
 @click.option("--batch-size", default=flow.BATCH_SIZE, help="Examples a batch.")
 @click.option("--limit", "calibration_limit", default=flow.CALIBRATION_LIMIT, help="Calibration examples; 0 for all.")
+@click.option("--seed", "calibration_seed", default=0, help="Choose these at random; 0 takes the first ones.")
 @click.option("--tolerance", default=flow.TOLERANCE, help="Points of top-1 that INT8 may lose.")
 @click.option(
     "--work", type=click.Path(path_type=Path), default=OUTPUTS / "runs", help="Folder for artifacts and logs."

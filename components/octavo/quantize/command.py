@@ -35,6 +35,7 @@ POINTS = click.FloatRange(min=0)
     show_default=True,
     help="Calibration examples at most; 0 for all.",
 )
+@click.option("--seed", default=0, show_default=True, help="Choose these at random; 0 takes the first ones.")
 @click.option(
     "--tolerance",
     type=POINTS,

@@ -37,6 +37,7 @@ class Job:
         batch_size: examples a batch.
         shards: parts that the calibration data are split into; the result does not depend on it.
         limit: examples that calibration reads at most; 0 for all.
+        seed: chooses these at random, the same ones for the same number; 0 takes the first.
         tolerance: points of top-1 that the INT8 graph may lose.
         workers: processes that calibrate, and evaluate, at a time; the result does not depend on it.
     """
@@ -51,6 +52,7 @@ class Job:
     batch_size: int = flow.BATCH_SIZE
     shards: int = 1
     limit: int = flow.CALIBRATION_LIMIT
+    seed: int = 0
     tolerance: float = flow.TOLERANCE
     workers: int = 1
 
@@ -62,6 +64,7 @@ class Files:
         self.model = folder / "model"
         self.summary = folder / "model_summary.json"
         self.fp32 = folder / "fp32.pb"
+        self.examples = folder / "examples.jsonl"
         self.dynamic = folder / "dynamic.pb"
         self.decisions = folder / "decisions.json"
         self.logged = folder / "logged.pb"
@@ -161,14 +164,20 @@ def _calibrate(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
     with step("Quantize"):
         graphs.quantize()
     with step("Plan shards"):
-        count = max(job.shards, job.workers)
-        shards = plan_shards(job.calibration, shards=count, batch_size=job.batch_size, limit=job.limit)
+        shards = plan_shards(
+            job.calibration,
+            shards=max(job.shards, job.workers),
+            batch_size=job.batch_size,
+            limit=job.limit,
+            seed=job.seed,
+            manifest=files.examples if job.seed else None,
+        )
     logs = [files.folder / f"min_max_log.{shard.index}.txt" for shard in shards]
     with step("Calibrate"):
         calibrate_shards(
             files.logged,
             logs,
-            dataset_uri=job.calibration,
+            dataset_uri=str(files.examples) if job.seed else job.calibration,
             shards=shards,
             preprocessing=job.preprocessing,
             batch_size=job.batch_size,
