@@ -33,7 +33,7 @@ BATCHES = (1, 32)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much to measure, and at how many batches at once: the options of the same names."""
+    """How much to measure, and at how the engines run: the options of the same names."""
 
     starts: int
     rounds: int
@@ -41,6 +41,7 @@ class Settings:
     conversions: int
     at_once: int
     threads: int
+    in_caller: bool
 
 
 class Bench:
@@ -108,6 +109,8 @@ class Bench:
         engine = ENGINES[key]
         arguments = [str(self._graph(key)), "--folder", str(self.folder)]
         arguments += ["--at-once", str(self.settings.at_once), "--threads", str(self.settings.threads)]
+        if self.settings.in_caller and engine.runner == "run_tensorflow.py":
+            arguments.append("--in-caller")
         return Runner(python_of(engine.run_in, CACHE), engine.runner, arguments, self.folder / f"{key}.run.log")
 
     def _labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
@@ -161,6 +164,7 @@ class Bench:
 @click.option("--conversions", default=3, help="Times that each engine quantizes each model; 0 takes what is there.")
 @click.option("--at-once", default=1, help="Batches that each engine runs at once.")
 @click.option("--threads", default=0, help="Threads that each batch has; 0 leaves it to the engine.")
+@click.option("--in-caller", is_flag=True, help="Run TensorFlow's ops in the calling thread (docs/serving.md).")
 @click.option("--output", default=CACHE / "results.json", type=click.Path(path_type=Path), help="The JSON to write.")
 def main(
     models: str,
@@ -171,6 +175,7 @@ def main(
     conversions: int,
     at_once: int,
     threads: int,
+    in_caller: bool,
     output: Path,
 ) -> None:
     """Compare octavo with Neural Compressor and OpenVINO; writes JSON, and Markdown beside it."""
@@ -178,7 +183,7 @@ def main(
     for key in chosen:
         python_of(ENGINES[key].environment, CACHE), python_of(ENGINES[key].run_in, CACHE)
     console = Console()
-    settings = Settings(starts, rounds, seconds, conversions, at_once, threads)
+    settings = Settings(starts, rounds, seconds, conversions, at_once, threads, in_caller)
     comparisons: list[Comparison] = []
     for key in _chosen(models, SUBJECTS):
         comparisons.append(Bench(key, chosen, settings, console).compare())
@@ -191,6 +196,7 @@ def main(
             conversions=conversions,
             at_once=at_once,
             threads=threads,
+            in_caller=in_caller,
             comparisons=comparisons,
         )
         write_json(

@@ -78,4 +78,5 @@ class Report(BaseModel):
     conversions: int
     at_once: int
     threads: int
+    in_caller: bool
     comparisons: list[Comparison]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from octavo.graph.tensors import Array
 from octavo.runtime.environment import check_graph
 from octavo.runtime.machine import Machine, describe_machine
 from octavo.runtime.session import GraphSession
+from octavo.runtime.tensorflow import CALLER_THREAD
 
 BATCH_SIZES = (1, 32)
 ROUNDS = 6
@@ -73,6 +75,7 @@ class Benchmark(BaseModel):
         fixed_batch: the batch size that the graphs fix, in which case it is the only one; None where it is free.
         rounds: the rounds at each batch size.
         seconds: the time that each graph ran in a round, at least.
+        in_caller: whether ops ran in the calling thread, not with TensorFlow's defaults.
         machine: what it ran on.
     """
 
@@ -82,6 +85,7 @@ class Benchmark(BaseModel):
     fixed_batch: int | None
     rounds: int
     seconds: float
+    in_caller: bool
     machine: Machine
 
 
@@ -95,6 +99,7 @@ def benchmark_graphs(
     seconds: float = SECONDS,
     rounds: int = ROUNDS,
     threads: int = 0,
+    in_caller: bool = False,
     input_shape: Sequence[int] | None = None,
 ) -> Benchmark:
     """Time an FP32 and an INT8 graph on the same seeded random input.
@@ -108,6 +113,8 @@ def benchmark_graphs(
         seconds: how long each graph runs in a round, at least; it makes one run at least.
         rounds: rounds at each batch size; in each, the graphs run one after the other.
         threads: threads that one op may use; 0 leaves the choice to TensorFlow.
+        in_caller: run ops in the calling thread, which then does a part of each kernel. TensorFlow looks at
+            `CALLER_THREAD`, set here, when the process runs its first op: call this in a process of its own.
         input_shape: the shape of one example, where the placeholders leave it open.
 
     Raises:
@@ -120,12 +127,14 @@ def benchmark_graphs(
             f"batch sizes, rounds and seconds must be positive; got batch sizes {list(batch_sizes)}, "
             f"{rounds} rounds, {seconds} s"
         )
+    if in_caller:
+        os.environ[CALLER_THREAD] = "1"
     graphs = {name: load_graph(path).with_ends(inputs, outputs) for name, path in (("fp32", fp32), ("int8", int8))}
     check_graph(graphs["int8"])
     fixed = _common_fixed_batch(graphs)
     with (
-        GraphSession(graphs["fp32"], threads=threads) as first,
-        GraphSession(graphs["int8"], threads=threads) as second,
+        GraphSession(graphs["fp32"], threads=threads, in_caller=in_caller) as first,
+        GraphSession(graphs["int8"], threads=threads, in_caller=in_caller) as second,
     ):
         sessions = {"fp32": first, "int8": second}
         batches = [
@@ -133,7 +142,14 @@ def benchmark_graphs(
             for batch in ((fixed,) if fixed else batch_sizes)
         ]
     machine = describe_machine(threads)
-    return Benchmark(batches=tuple(batches), fixed_batch=fixed, rounds=rounds, seconds=seconds, machine=machine)
+    return Benchmark(
+        batches=tuple(batches),
+        fixed_batch=fixed,
+        rounds=rounds,
+        seconds=seconds,
+        in_caller=in_caller,
+        machine=machine,
+    )
 
 
 def _common_fixed_batch(graphs: Mapping[str, Graph]) -> int | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--seconds", default=0.5, show_default=True, help="How long each graph runs in a round.")
 @click.option("--rounds", default=6, show_default=True, help="Rounds at each batch size.")
 @click.option("--threads", default=0, help="Threads that one op may use; TensorFlow's choice when left out.")
+@click.option("--in-caller", is_flag=True, help="Run ops in the calling thread, the setting for short latencies.")
 @click.option("--input-shape", type=COMMA_LIST, default="", help="Shape of one example, e.g. 224,224,3.")
 @click.option("--output", type=click.Path(path_type=Path), help="File for the result, as JSON.")
 def command(
@@ -54,9 +55,10 @@ def command(
 def table(result: Benchmark) -> Table:
     """The result as a table for the terminal."""
     machine = result.machine
+    settings = ", ops in the calling thread" if result.in_caller else ""
     instructions = " and ".join(machine.int8_instructions) or "no INT8 instructions"
     made = Table(
-        title=f"{machine.cpu}, {instructions}, {machine.threads} threads, TensorFlow {machine.tensorflow}",
+        title=f"{machine.cpu}, {instructions}, {machine.threads} threads, TensorFlow {machine.tensorflow}{settings}",
         caption=f"The graphs fix the batch at {result.fixed_batch}." if result.fixed_batch else None,
     )
     for heading in ("batch", "graph", "images/s", "quartiles", "ms p50", "ms p90", "INT8 : FP32"):

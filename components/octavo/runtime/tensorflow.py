@@ -18,6 +18,9 @@ from octavo.errors import EnvironmentFault
 LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 """The variable that keeps TensorFlow from importing Keras 3 while it is itself imported."""
 
+CALLER_THREAD = "TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD"
+"""The variable that, at "1" before the first op runs, lets the thread that starts a kernel do a part of it itself."""
+
 
 def import_tensorflow() -> Any:
     """The tensorflow module; the first call imports it without its start-up notices and without Keras.
