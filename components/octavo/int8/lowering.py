@@ -7,7 +7,9 @@ execution order. What computes its float input decides what it becomes:
     MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
     ConcatV2 over Dequantize                 QuantizedConcatV2
     Pad of channels only                     a conv with an identity filter
-    Pad, Reshape, Squeeze, StridedSlice      the same op on the codes
+    Pad of rows and columns                  a Pad of the codes, as 32-bit integers of four
+    other Pads; Reshape, Squeeze,            the same op on the codes
+      StridedSlice
     Transpose, ResizeNearestNeighbor,        the same op on the codes, as plain integers between two Bitcasts
       DepthToSpace, SpaceToDepth
     anything else                            it stays: this is where float data enter
@@ -32,15 +34,16 @@ from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
-from octavo.int8.channel_pads import channel_pad, padded_channels, picks_every_nth
+from octavo.int8.channel_pads import Channels, channel_pad, padded_channels, picks_every_nth
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
 from octavo.int8.ops import Codes, Window, bitcast, dequantize, private_copy, quantized_concat, quantized_pool
+from octavo.int8.packed_pads import packed_pad, packs
 from octavo.int8.spans import EIGHT_BITS, Span, constant_scalar, quantized_dtype, span_of
 from octavo.runtime.sample_shapes import sample_shapes
-from octavo.runtime.shapes import Shape
+from octavo.runtime.shapes import Shape, static_shapes
 
 POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
@@ -195,12 +198,21 @@ class _Lowerer:
     def _carried(self, name: str, carrier: Node, data: Operand) -> list[Node]:
         if carrier.op in POOLS:
             return [self._pool(name, carrier, data.codes)]
-        tensor = carrier.data_inputs[0]
-        channels = padded_channels(self.graph, carrier, self._shapes[tensor]) if carrier.op == "Pad" else None
-        if channels is None:
-            return _moved(name, carrier, data.codes)
+        return self._pad(name, carrier, data) if carrier.op == "Pad" else _moved(name, carrier, data.codes)
+
+    def _pad(self, name: str, pad: Node, data: Operand) -> list[Node]:
+        tensor = pad.data_inputs[0]
+        channels = padded_channels(self.graph, pad, self._shapes[tensor])
+        if channels is not None:
+            return self._channel_pad(name, pad, data, channels)
+        const = const_behind(self.graph, pad.data_inputs[1])
+        if const is not None and packs(self._declared_shapes[tensor], const_value(const)):
+            return packed_pad(name, pad, data.codes, self._declared_shapes[tensor], const_value(const))
+        return _moved(name, pad, data.codes)
+
+    def _channel_pad(self, name: str, pad: Node, data: Operand, channels: Channels) -> list[Node]:
         output = Operand(self._codes(name), self.spans[name])
-        pool = self._picking_pool(tensor)
+        pool = self._picking_pool(pad.data_inputs[0])
         if pool is not None:
             data = self._operand(pool.data_inputs[0])
         return channel_pad(
@@ -209,7 +221,7 @@ class _Lowerer:
             output,
             channels,
             strides=tuple(pool.attrs["strides"].list.i) if pool else (1, 1, 1, 1),
-            controls=tuple(dict.fromkeys(t for n in (carrier, pool) if n for t in n.control_inputs)),
+            controls=tuple(dict.fromkeys(t for n in (pad, pool) if n for t in n.control_inputs)),
             target=self.target,
         )
 
@@ -258,8 +270,16 @@ class _Lowerer:
     def _shapes(self) -> Mapping[str, Shape]:
         """The shapes of what the Adds of chains read, and of what is padded."""
         totals = [chain.total for chain in self.chains.values() if chain.total is not None]
-        padded = {node.data_inputs[0] for node in self.graph.nodes.values() if node.op == "Pad"}
-        return sample_shapes(self.graph, padded.union(*(total.data_inputs for total in totals)))
+        return sample_shapes(self.graph, self._padded.union(*(total.data_inputs for total in totals)))
+
+    @cached_property
+    def _declared_shapes(self) -> Mapping[str, Shape]:
+        """The shapes of what is padded, where the placeholders are fed what they declare and nothing less."""
+        return static_shapes(self.graph, tuple(self._padded))
+
+    @cached_property
+    def _padded(self) -> set[str]:
+        return {node.data_inputs[0] for node in self.graph.nodes.values() if node.op == "Pad"}
 
     def _check_sum(self, node: Node, chain: Chain, summand: Operand | None) -> None:
         if summand is None or chain.total is None:

@@ -226,7 +226,7 @@ def private_copy(name: str, data: Codes) -> Node:
 
 
 def bitcast(name: str, tensor: str, *, given: str, made: str) -> Node:
-    """The same bytes as numbers of another type of the same width."""
+    """The same bytes as numbers of another type; one that is wider takes the last axis in."""
     return Node(name, "Bitcast", (tensor,), {"T": dtype_attr(given), "type": dtype_attr(made)})
 
 
