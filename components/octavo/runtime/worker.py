@@ -166,8 +166,16 @@ def _serve(requests: int, answers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's to handle
     with os.fdopen(requests) as lines, os.fdopen(answers, "w") as out:
         for line in lines:
-            out.write(json.dumps(_in_child(Call(*json.loads(line)))) + "\n")
+            call = Call(*json.loads(line))
+            _import_once(call.function)
+            out.write(json.dumps(_in_child(call)) + "\n")
             out.flush()
+
+
+def _import_once(function: str) -> None:
+    """Import what a function of octavo needs here, so that its child and all later ones find it imported."""
+    if function.startswith("octavo."):
+        importlib.import_module(function.partition(":")[0])
 
 
 def _in_child(call: Call) -> Answer:

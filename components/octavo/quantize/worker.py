@@ -1,0 +1,49 @@
+"""What the worker process does of a model's graphs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from octavo import flow
+from octavo.files import write_json
+from octavo.freeze_graph.freeze import frozen_model
+from octavo.graph.proto import load_graph, save_graph
+from octavo.quantize.graphs import Graphs
+from octavo.quantize_graph.decisions import document
+from octavo.quantize_graph.quantize import quantize as quantized
+from octavo.summarize_graph.summarize import summarize_model
+from octavo.transform_graph.proof import prove
+from octavo.transform_graph.transform import transform
+
+
+def summarize(text: str) -> None:
+    """Write a model's summary. The text is JSON: model, summary, inputs, outputs."""
+    model, summary, inputs, outputs = json.loads(text)
+    write_json(summary, summarize_model(Path(model), inputs, outputs).document())
+
+
+def optimize(text: str) -> None:
+    """Write the optimized FP32 graph. The text is a `Graphs` as JSON, here and below."""
+    graphs = Graphs.model_validate_json(text)
+    frozen = frozen_model(graphs.model, input_names=graphs.inputs, output_names=graphs.outputs).graph
+    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), flow.OPTIMIZE)
+    prove(fp32, instead_of=frozen)
+    save_graph(fp32, graphs.fp32)
+
+
+def quantize(text: str) -> None:
+    """Write the dynamic-range graph, the same with logging, and the decisions."""
+    graphs = Graphs.model_validate_json(text)
+    dynamic, decisions = quantized(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs), graphs.recipe)
+    save_graph(dynamic, graphs.dynamic)
+    write_json(graphs.decisions, document(decisions, graphs.recipe))
+    save_graph(transform(dynamic, flow.INSERT_LOGGING), graphs.logged)
+
+
+def lower(text: str) -> None:
+    """Write the INT8 graph."""
+    graphs = Graphs.model_validate_json(text)
+    dynamic = load_graph(graphs.dynamic).with_ends(graphs.inputs, graphs.outputs)
+    lowered = transform(dynamic, f"{flow.freeze_ranges(graphs.log, graphs.recipe)} {flow.fuse(graphs.recipe)}")
+    save_graph(lowered, graphs.int8)
