@@ -19,6 +19,14 @@ def test_the_placeholder_gives_the_shape_and_the_batch_its_first_dimension() -> 
     assert value.max() < 1
 
 
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_values_stand_where_tensorflow_reads_them_without_copying(batch: int) -> None:
+    graph = parse_graph(
+        "x = Placeholder() dtype=float32 shape=<?,5,3>\nm = Placeholder() dtype=uint8 shape=<?,7>"
+    ).with_ends(["x", "m"], ["x"])
+    assert {values.ctypes.data % 64 for values in random_feeds(graph, batch).values()} == {0}
+
+
 def test_the_same_call_gives_the_same_values() -> None:
     graph = placeholder("<?,8>")
     np.testing.assert_array_equal(random_feeds(graph, 3)["x"], random_feeds(graph, 3)["x"])

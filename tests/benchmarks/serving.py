@@ -23,6 +23,9 @@ WARM_UP = 0.3
 
 PREDICTED_AT_ONCE = 20
 
+ALIGNMENT = 64
+"""TensorFlow copies arrays whose address is no multiple of so many bytes before it runs; servers make ones that are."""
+
 Run = Callable[[Any], Any]
 """From images to scores; called by several threads at once where more than one batch is to run at once."""
 
@@ -46,13 +49,22 @@ def _answer(run: Run, request: dict[str, Any], threads: ThreadPoolExecutor, at_o
         parts = np.split(images, range(PREDICTED_AT_ONCE, len(images), PREDICTED_AT_ONCE))
         scores = np.concatenate([np.array(run(part)).reshape(len(part), -1) for part in parts])
         return {"predictions": scores.argmax(axis=1).tolist()}
-    images = np.array(np.load(request["time"], mmap_mode="r")[: request["batch"]])
+    images = _aligned(np.load(request["time"], mmap_mode="r")[: request["batch"]])
     for seconds in (WARM_UP * request["seconds"], request["seconds"]):
         runs = list(threads.map(lambda _, seconds=seconds: _run_for(run, images, seconds), range(at_once)))
     return {
         "images_per_second": request["batch"] * sum(len(times) / sum(times) for times in runs),
         "fastest": request["batch"] * sum(1 / min(times) for times in runs),
     }
+
+
+def _aligned(images: Any) -> Any:
+    """A copy at an address that no engine has to copy it from."""
+    memory = np.empty(images.nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    copy = memory[start : start + images.nbytes].view(images.dtype).reshape(images.shape)
+    copy[...] = images
+    return copy
 
 
 def _run_for(run: Run, images: Any, seconds: float) -> list[float]:

@@ -13,6 +13,9 @@ from octavo.runtime.session import placeholder_dtype, placeholder_shape
 
 SEED = 0
 
+ALIGNMENT = 64
+"""TensorFlow copies arrays whose address is no multiple of so many bytes before it runs; servers make ones that are."""
+
 
 def fixed_batch(graph: Graph) -> int | None:
     """The batch size that a graph's placeholders fix; None where it is free.
@@ -43,7 +46,7 @@ def random_feeds(graph: Graph, batch: int, input_shape: Sequence[int] | None = N
     for name in graph.inputs:
         declared = placeholder_shape(graph, name)
         shape = () if declared == () else (batch, *_example_shape(name, declared, input_shape))
-        feeds[name] = _random_value(random, shape, np.dtype(placeholder_dtype(graph, name)))
+        feeds[name] = _aligned(_random_value(random, shape, np.dtype(placeholder_dtype(graph, name))))
     return feeds
 
 
@@ -74,6 +77,14 @@ def _random_value(random: np.random.Generator, shape: tuple[int, ...], dtype: np
         return random.random(shape).astype(dtype)
     highest = {"b": 1, "u": 256}.get(dtype.kind, 2)
     return random.integers(0, highest, shape).astype(dtype)
+
+
+def _aligned(values: Array) -> Array:
+    memory = np.empty(values.nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def _text(shape: tuple[int | None, ...] | None) -> str:
