@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.errors import CalibrationError
+from octavo.graph import log_records, min_max_log
+from octavo.graph.log_records import format_numbers
 from octavo.graph.min_max_log import (
     DAMAGED,
     NO_RECORD,
@@ -20,6 +22,7 @@ from octavo.graph.min_max_log import (
     read_log,
     read_log_file,
     record_prefix,
+    write_log_file,
 )
 
 RECORD = ";v0/conv1/Conv2D_eightbit_requant_range__print__;__requant_min_max:[-5.75943518][3.43590856]"
@@ -177,6 +180,25 @@ def test_bytes_that_are_no_text_are_skipped(tmp_path: Path) -> None:
 )
 def test_writes_numbers_as_print_does(value: float, text: str) -> None:
     assert format_number(value) == text
+
+
+@given(st.lists(float32 | st.sampled_from([0.0, -0.0, 0.1, 1e-45, 3.4028234663852886e38, 1234567.0])))
+def test_many_numbers_are_written_as_each_is(values: list[float]) -> None:
+    assert format_numbers(np.array(values, np.float32)) == [format_number(value) for value in values]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4, 100])
+def test_a_long_log_is_written_in_parts_as_in_one(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbered = Ranges(np.zeros(7, np.float32), np.arange(7, dtype=np.float32), np.array([-1, 0, 1, 2, 3, 4, 5]))
+    log = MinMaxLog({"a": Ranges.of([(-n, n) for n in range(9)]), "b": numbered})
+    whole = "".join(log.lines())
+    assert whole.count("\n") == 16
+    monkeypatch.setattr(log_records, "RANGES_AT_ONCE", at_once)
+    monkeypatch.setattr(min_max_log, "LINES_AT_ONCE", at_once)
+    write_log_file(log, tmp_path / "log.txt")
+    assert (tmp_path / "log.txt").read_text() == whole
 
 
 @given(float32)

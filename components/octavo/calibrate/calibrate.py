@@ -14,8 +14,7 @@ from pydantic import BaseModel
 
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
-from octavo.files import write_atomically
-from octavo.graph.min_max_log import join_logs, read_log_file
+from octavo.graph.min_max_log import join_logs, read_log_file, write_log_file
 from octavo.recipe import Calibration
 from octavo.runtime import worker
 
@@ -84,7 +83,7 @@ def calibrate_file(
             workers=workers,
         )
         joined = join_logs([read_log_file(part) for part in logs])
-    write_atomically(log, (line.encode() for line in joined.lines()))
+    write_log_file(joined, log)
 
 
 def calibrate_shards(

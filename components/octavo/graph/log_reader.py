@@ -79,24 +79,27 @@ class LogReader:
             self._read_line(line.decode())
 
     def ranges(self) -> Iterator[tuple[str, tuple[Array, Array, Array]]]:
-        """Each node's ranges in their order: lows, highs and batches, as `Ranges` holds them."""
+        """Each node's ranges in their order: lows, highs and batches, as `Ranges` holds them; to be called once."""
         self._pair_ends()
         if not self._columns[0]:
             return
-        nodes, batches, lows, highs = map(_concatenated, self._columns)
+        nodes = _taken(self._columns[0])
         order = np.argsort(nodes, kind="stable").astype(np.int32 if len(nodes) < 2**31 else np.int64)
-        ends = np.cumsum(np.bincount(nodes, minlength=len(self._numbers)))
-        for name, number in self._numbers.items():
-            mine = order[ends[number - 1] if number else 0 : ends[number]]
-            if len(mine):
-                yield name.decode(), (lows[mine], highs[mine], batches[mine].astype(np.int64))
+        ends = np.cumsum(np.bincount(nodes, minlength=len(self._numbers))).tolist()
+        del nodes
+        batches, lows, highs = (_taken(column)[order] for column in self._columns[1:])
+        for (name, start), stop in zip(zip(self._numbers, [0, *ends], strict=False), ends, strict=True):
+            if start < stop:
+                yield name.decode(), (lows[start:stop], highs[start:stop], batches[start:stop])
 
     def _add(self, names: list[bytes], batches: Array, lows: Array, highs: Array) -> None:
         """Take in ranges: those that are upside down are skipped, those that are not finite refused."""
         with np.errstate(over="ignore"):
             lows, highs = lows.astype(np.float32) + np.float32(0), highs.astype(np.float32) + np.float32(0)
         numbers = self._numbers
-        nodes = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
+        for name in dict.fromkeys(names):
+            numbers.setdefault(name, len(numbers))
+        nodes = np.array([numbers[name] for name in names], np.int32)
         finite = np.isfinite(lows) & np.isfinite(highs)
         for place in np.flatnonzero(~finite):
             self.refused[names[place].decode()] += 1
@@ -183,7 +186,8 @@ class LogReader:
             self._add(names, np.full(len(low), -1), np.minimum(0, np.array(low)), np.array(high))
 
 
-def _concatenated(blocks: list[Array]) -> Array:
-    """The blocks in one, which they are then no longer held beside."""
-    blocks[:] = [np.concatenate(blocks)]
-    return blocks[0]
+def _taken(blocks: list[Array]) -> Array:
+    """The blocks in one, which are then no longer held."""
+    whole = np.concatenate(blocks)
+    blocks.clear()
+    return whole

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 
@@ -49,6 +50,9 @@ MARKS = (MARK, CORRECTION_MARK, SUM_MARK, HISTOGRAM_MARK, EXAMPLES_MARK, MISSING
 
 WHOLE = "calibration"
 """What stands for the node in records about the log as a whole."""
+
+RANGES_AT_ONCE = 1 << 16
+"""How many ranges are turned into text at a time: each takes a few hundred bytes meanwhile."""
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NOT_FINITE = r"[+-]?(?:[nN][aA][nN](?:\(\w*\))?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
@@ -135,8 +139,12 @@ def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Itera
         batches: int64 [n], each range's batch, -1 where it is not known.
     """
     prefix = record_prefix(node)
-    for batch, low, high in zip(batches.tolist(), format_numbers(lows), format_numbers(highs), strict=True):
-        yield f"{_of_batch(batch)}{prefix}[{low}][{high}]\n"
+    for start in range(0, len(lows), RANGES_AT_ONCE):
+        part = slice(start, start + RANGES_AT_ONCE)
+        known = np.any(batches[part] >= 0)
+        heads = (f"{_of_batch(batch)}{prefix}" for batch in batches[part].tolist()) if known else repeat(prefix)
+        ends = zip(heads, format_numbers(lows[part]), format_numbers(highs[part]), strict=False)
+        yield from [f"{head}[{low}][{high}]\n" for head, low, high in ends]
 
 
 def format_batch(nodes: Iterable[str], lows: Array, highs: Array, batch: int = -1) -> Iterator[str]:
@@ -182,10 +190,19 @@ def format_number(value: float) -> str:
 def format_numbers(values: Array) -> list[str]:
     """Many float32 numbers as `format_number` writes them."""
     numbers = values.astype(np.float64) + 0.0
-    texts = ("%.9g\n" * len(numbers) % tuple(numbers.tolist())).split("\n")[:-1]
-    for place in np.flatnonzero(_may_be_short(values)):
-        texts[place] = format_number(float(values[place]))
+    texts = _printed("%.9g\n", numbers)
+    places = np.flatnonzero(_may_be_short(values))
+    short = _printed("%.6g\n", numbers[places])
+    with np.errstate(over="ignore"):
+        enough = np.array(list(map(float, short)), np.float64).astype(np.float32) == values[places]
+    for at in np.flatnonzero(enough):
+        texts[places[at]] = short[at]
     return texts
+
+
+def _printed(form: str, numbers: Array) -> list[str]:
+    """Each number in a form that ends its line."""
+    return (form * len(numbers) % tuple(numbers.tolist())).split("\n")[:-1]
 
 
 def as_float32(value: float | str) -> float:

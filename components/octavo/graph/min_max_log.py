@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import islice
 from operator import add
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -18,6 +19,7 @@ from typing import IO, Any, TypeVar, cast
 import numpy as np
 
 from octavo.errors import CalibrationError
+from octavo.files import write_atomically
 from octavo.graph.exact_sum import ExactSum
 from octavo.graph.histogram import Histogram
 from octavo.graph.log_reader import DAMAGED, NO_RECORD, REVERSED, LogReader
@@ -56,10 +58,14 @@ __all__ = [
     "read_log",
     "read_log_file",
     "record_prefix",
+    "write_log_file",
 ]
 
 BLOCK_BYTES = 1 << 23
 """How much of a log is read at a time."""
+
+LINES_AT_ONCE = 1 << 12
+"""How many lines are written at a time."""
 
 T = TypeVar("T")
 
@@ -71,7 +77,7 @@ class Ranges:
     Args:
         lows: float32 [n], the smallest value of each batch.
         highs: float32 [n], the largest one.
-        batches: int64 [n], each batch's place in the data set, -1 where it is not known.
+        batches: int32 or int64 [n], each batch's place in the data set, -1 where it is not known.
     """
 
     lows: Array
@@ -213,6 +219,17 @@ def read_log_file(path: str | Path) -> MinMaxLog:
             f"wanted lines like {format_record('NODE', 0, 1)}"
         )
     return log
+
+
+def write_log_file(log: MinMaxLog, path: str | Path) -> None:
+    """Write a log file in canonical order, whole or not at all."""
+    write_atomically(path, _joined_lines(log.lines()))
+
+
+def _joined_lines(lines: Iterator[str]) -> Iterator[bytes]:
+    """Many lines at a time, which are written faster than one by one."""
+    while joined := "".join(islice(lines, LINES_AT_ONCE)):
+        yield joined.encode()
 
 
 def describe_skipped(skipped: Mapping[str, int]) -> str:

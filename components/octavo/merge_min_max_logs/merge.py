@@ -9,8 +9,7 @@ from pathlib import Path
 from octavo.data.plan import describe_shards, read_plan
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
-from octavo.files import write_atomically
-from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file
+from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
 
 
 def merge_logs(
@@ -40,7 +39,7 @@ def merge_logs(
     _check_nodes([(path, part) for path, part in read if len(part)])
     _check_shards(log, shards)
     _check_examples(log, required_examples)
-    write_atomically(merged, (line.encode() for line in log.lines()))
+    write_log_file(log, merged)
     return log
 
 
