@@ -21,6 +21,7 @@ from octavo.int8.corrections import constant_vector
 CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 MATMULS = frozenset({"MatMul"})
 ANCHORS = CONVS | MATMULS
+POOLS = frozenset({"MaxPool", "AvgPool"})
 ADDS = frozenset({"Add", "AddV2", "AddN"})
 ACTIVATIONS = {
     "Conv2D": frozenset({"Relu", "Relu6"}),

@@ -33,7 +33,7 @@ from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.buffers import needs_private_copy
-from octavo.int8.chain import CONVS, MATMULS, Chain, climb, const_behind
+from octavo.int8.chain import CONVS, MATMULS, POOLS, Chain, climb, const_behind
 from octavo.int8.channel_pads import Channels, channel_pad, padded_channels, picks_every_nth
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
@@ -45,7 +45,6 @@ from octavo.int8.spans import EIGHT_BITS, Span, constant_scalar, quantized_dtype
 from octavo.runtime.sample_shapes import sample_shapes
 from octavo.runtime.shapes import Shape, static_shapes
 
-POOLS = frozenset({"MaxPool", "AvgPool"})
 MOVERS = frozenset({"Pad", "Reshape", "Squeeze", "StridedSlice"})
 PLAIN_MOVERS = frozenset({"Transpose", "ResizeNearestNeighbor", "DepthToSpace", "SpaceToDepth"})
 """Ops that TensorFlow has for plain integers, and not for quantized types."""

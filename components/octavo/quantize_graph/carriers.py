@@ -11,7 +11,7 @@ from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
-from octavo.int8.chain import const_behind
+from octavo.int8.chain import POOLS, const_behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def carries_floats(node: Node) -> bool:
 
 def carrier_fault(graph: Graph, node: Node) -> str | None:
     """The reason an op cannot carry codes, or None."""
-    if node.op in {"MaxPool", "AvgPool"}:
+    if node.op in POOLS:
         return _pool_fault(node)
     others = [t for t in node.data_inputs if t not in carried_inputs(node)]
     if node.op in {"ConcatV2", "Pad"} and any(const_behind(graph, t) is None for t in others):

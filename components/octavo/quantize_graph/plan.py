@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
-from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
+from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, POOLS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
 from octavo.quantize_graph.constants import constant_nodes
@@ -233,5 +233,5 @@ _FUSABLE = ADDS | frozenset[str]().union(*ACTIVATIONS.values()) | {"BiasAdd", "G
 
 _MATMUL_BIAS = "its bias stays float32: TensorFlow's matmul kernel computes wrong results with a qint32 one"
 
-_LISTED = ANCHORS | {"MaxPool", "AvgPool", "ConcatV2"}
+_LISTED = ANCHORS | POOLS | {"ConcatV2"}
 """Ops that are listed when they stay FP32."""
