@@ -42,7 +42,7 @@ from subjects import SUBJECTS, Subject
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("OCTAVO_TEST_DATA") or ROOT.parent / "shared" / "data")
 BATCH = 10
-IMAGES = {"resnet20": 2000}
+IMAGES = {"resnet20": 10_000}
 """How many images small models run on: their start would count most of fewer. Others, as many as --images says."""
 
 CORES = os.cpu_count() or 1
