@@ -88,7 +88,7 @@ class LogReader:
         ends = np.cumsum(np.bincount(nodes, minlength=len(self._numbers))).tolist()
         del nodes
         batches, lows, highs = (_taken(column)[order] for column in self._columns[1:])
-        for (name, start), stop in zip(zip(self._numbers, [0, *ends], strict=False), ends, strict=True):
+        for name, start, stop in zip(self._numbers, [0, *ends][:-1], ends, strict=True):
             if start < stop:
                 yield name.decode(), (lows[start:stop], highs[start:stop], batches[start:stop])
 

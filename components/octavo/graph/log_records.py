@@ -136,7 +136,7 @@ def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Itera
         node: the node.
         lows: float32 [n].
         highs: float32 [n].
-        batches: int64 [n], each range's batch, -1 where it is not known.
+        batches: int32 or int64 [n], each range's batch, -1 where it is not known.
     """
     prefix = record_prefix(node)
     for start in range(0, len(lows), RANGES_AT_ONCE):
