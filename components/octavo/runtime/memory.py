@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 
 
 def give_memory_back() -> None:
@@ -11,7 +10,6 @@ def give_memory_back() -> None:
 
     Does nothing where the C library has no `malloc_trim`, which is GNU's.
     """
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
