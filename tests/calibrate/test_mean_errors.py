@@ -80,6 +80,15 @@ def test_a_conv_with_channels_first_makes_the_same_correction() -> None:
     np.testing.assert_array_equal(MeanError(first, "mean", error).of(np.moveaxis(mean, 3, 1)), wanted)
 
 
+def test_a_mean_in_front_of_a_pad_makes_the_correction_of_the_padded_one() -> None:
+    random = np.random.default_rng(0)
+    mean, error = random.normal(size=(1, 6, 7, 3)), random.normal(size=(3, 3, 3, 5))
+    node = conv("Conv2D", stride=2, dilation=1, padding="VALID")
+    padding = np.array([[0, 0], [1, 0], [2, 1], [0, 0]], np.int32)
+    wanted = MeanError(node, "mean", error).of(np.pad(mean, padding))
+    np.testing.assert_array_equal(MeanError(node, "mean", error, padding).of(mean), wanted)
+
+
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_matmuls_correction_is_its_output_for_the_mean(transposed: bool) -> None:
     random = np.random.default_rng(0)

@@ -50,8 +50,8 @@ def test_a_measured_range_becomes_its_min_and_max() -> None:
         "flat = Reshape(x, dims)",
         "low = Min(flat, axis)",
         "high = Max(flat, axis)",
-        "r/zero = Const() value=float32<>[0]",
-        "r/observed_min = Minimum(r/zero, low) T=float32",
+        "zero = Const() value=float32<>[0]",
+        "r/observed_min = Minimum(zero, low) T=float32",
     ]
 
 
@@ -102,6 +102,16 @@ def test_weights_become_float_constants_of_what_their_codes_stand_for() -> None:
     wanted = values(logged, ("conv1_weights", "conv2_weights"))
     for name, weights in zip(("conv1_weights", "conv2_weights"), wanted, strict=True):
         np.testing.assert_allclose(const_value(graph.nodes[f"{name}/float"]), weights, rtol=1e-6)
+
+
+def test_equal_axes_become_one_constant_and_equal_weights_stay_two() -> None:
+    text = MEASURED.replace("high = Max(flat, axis)", "axis2 = Const() value=int32<1>[0]\nhigh = Max(flat, axis2)")
+    text += "a = Const() value=float32<1>[0]\nb = Const() value=float32<1>[0]\ns = AddV2(a, b)\n"
+    text += 'q = Print(s, s, s) message=";s__print__;__requant_min_max:"\n'
+    graph = observe(parse_graph(text)).graph
+    assert graph.nodes["high"].inputs == ("flat", "axis")
+    assert "axis2" not in graph.nodes
+    assert graph.nodes["s"].inputs == ("a", "b")
 
 
 def test_a_printed_bias_correction_is_an_output_behind_the_ranges() -> None:

@@ -11,7 +11,6 @@ import pytest
 from images import write_arrays
 from logged import CORRECTION, INPUT_RANGE, NODES, logged_graph
 from octavo.calibrate.ranges import _Corrections, shard_records
-from octavo.data.batches import Batch
 from octavo.data.dataset import Dataset, open_dataset
 from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
@@ -132,9 +131,8 @@ def test_a_range_that_is_not_finite_names_its_node_and_examples(tmp_path: Path, 
 
 
 def test_a_bias_correction_that_is_not_finite_names_its_node() -> None:
-    batch = Batch({"image": np.zeros((2, 1, 1, 1), np.float32)}, None, 4)
     with pytest.raises(CalibrationError, match=rf"'{CORRECTION}' gives NaN or infinity in .* examples 4 to 5;"):
-        _Corrections([CORRECTION]).add([np.array([1, np.nan], np.float32)], batch)
+        _Corrections(["a", CORRECTION]).add(np.array([1, 2, np.nan], np.float32), [1, 2], range(4, 6))
 
 
 def test_values_of_a_range_that_is_no_measurement_cannot_be_counted(graph: Graph, dataset: Dataset) -> None:

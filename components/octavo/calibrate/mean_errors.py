@@ -33,14 +33,19 @@ class MeanError:
         op: one of `OPS` that reads data and rounding errors, with all its attributes.
         data: the tensor that holds the data's mean over the batch, float32, first dimension 1.
         error: the rounding errors, float32 of the weights' shape.
+        padding: the zeros before and behind each axis of the data that the op reads and the mean lacks,
+            int [rank, 2].
     """
 
     op: Node
     data: str
     error: Array
+    padding: Array | None = None
 
     def of(self, mean: Array) -> Array:
         """The correction, float32 [output channels]."""
+        if self.padding is not None:
+            mean = np.pad(mean, self.padding)
         if self.op.op == "MatMul":
             matrix = self.error.T if self.op.attrs["transpose_b"].b else self.error
             return np.asarray(np.einsum("bk,ko->o", mean, matrix))

@@ -5,7 +5,7 @@
    Weights, a Dequantize of a Const, become float Consts (see float_weights.py).
 3. r = RequantizationRange(QuantizeV2(x, Min(x), Max(x)) to qint32, MIN_FIRST) gives way to what it reports:
    r = Minimum(0, Min(x)) and r:1 = Max(x). Where x is a Relu's output, r = 0.
-4. A bias correction of an op gives way to the mean of the op's data, of which it is made (see mean_errors.py).
+4. A bias correction of an op gives way to the mean of the op's data, of which it is made (see means.py).
 
 What calibrating then adds to the float graph is a pass over each measured tensor for its largest value, one for its
 smallest where that may be below zero, and one for the mean that a correction needs.
@@ -15,18 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from octavo.calibrate.float_weights import measured_op, with_float_weights
-from octavo.calibrate.mean_errors import OPS, MeanError
+from octavo.calibrate.mean_errors import MeanError
+from octavo.calibrate.means import with_means
 from octavo.errors import CalibrationError
 from octavo.graph.attrs import dtype_attr, read_dtype
 from octavo.graph.graph import Graph, Node, follow, rewire
 from octavo.graph.min_max_log import CORRECTION_MARK, logged_node
-from octavo.graph.names import output_index
-from octavo.graph.op_defs import with_default_attrs
-from octavo.graph.tensors import const_node, const_value
+from octavo.graph.names import fresh_name, output_index
+from octavo.graph.tensors import const_node
 
 NOT_NEGATIVE = frozenset({"Relu", "Relu6"})
 """Ops whose output's smallest value need not be looked for."""
@@ -63,37 +63,25 @@ def observe(graph: Graph) -> Observed:
             "the graph prints no range; wanted one that transform_graph's insert_logging(op=RequantizationRange, "
             'show_name=true, message="__requant_min_max:") has made from a dynamic-range graph'
         )
-    renames = {node.name: node.data_inputs[0] for node in graph.nodes.values() if node.op == "Print"}
-    renames |= dict(_float_activations(graph))
-    made: list[Node] = []
-    measured: dict[str, str] = {}  # range -> the tensor that it is of
-    for node in graph.nodes.values():
-        if (found := _measured_ends(graph, node)) is not None:
-            measured[node.name], low, high = found
-            made += _at_most_zero(graph, node.name, low)
-            renames |= {node.name: made[-1].name, f"{node.name}:1": high}
     corrections = dict(_printed_corrections(graph))
-    printed = [*(tensor for pair in ranges.values() for tensor in pair), *corrections.values()]
-    outputs = tuple(follow(tensor, renames) for tensor in printed)
-    nodes = rewire([*graph.nodes.values(), *made], renames)
-    observed = replace(graph, outputs=outputs).with_nodes(nodes).without_dead_nodes()
-    means = [follow(tensor, renames) for tensor in corrections.values()]
-    errors = tuple(_mean_error(observed, correction) for correction in means)
-    cheap = with_float_weights(observed, means)
-    measured_means = [error.data if error else correction for error, correction in zip(errors, means, strict=True)]
-    cheap = replace(cheap, outputs=(*outputs[: 2 * len(ranges)], *measured_means)).without_dead_nodes()
-    sources = [measured.get(pair[0]) for pair in ranges.values()]
-    tensors = tuple(None if source is None else follow(source, renames) for source in sources)
+    printed = tuple(tensor for pair in ranges.values() for tensor in pair)
+    measured = {node.name: found for node in graph.nodes.values() if (found := _measured_ends(graph, node))}
+    zero = const_node(fresh_name("zero", graph.nodes), np.float32(0))
+    lowest = {name: _at_most_zero(graph, name, ends.low, zero.name) for name, ends in measured.items()}
+    renames = {
+        **{node.name: node.data_inputs[0] for node in graph.nodes.values() if node.op == "Print"},
+        **dict(_float_activations(graph)),
+        **dict(_equal_constants(graph)),
+        **{name: (node or zero).name for name, node in lowest.items()},
+        **{f"{name}:1": ends.high for name, ends in measured.items()},
+    }
+    nodes = rewire([*graph.nodes.values(), zero, *filter(None, lowest.values())], renames)
+    outputs = [follow(tensor, renames) for tensor in (*printed, *corrections.values())]
+    floats = replace(graph, outputs=tuple(outputs)).with_nodes(nodes).without_dead_nodes()
+    cheap, errors = with_means(floats, outputs[len(printed) :])
+    sources = [measured.get(low) for low, _ in ranges.values()]
+    tensors = tuple(None if source is None else follow(source.tensor, renames) for source in sources)
     return Observed(cheap, tuple(ranges), tuple(corrections), errors, tensors)
-
-
-def _mean_error(graph: Graph, correction: str) -> MeanError | None:
-    """What makes a correction of the mean of an op's data; None where the graph makes it in another way."""
-    op = measured_op(graph, correction)
-    if op is None or op.op not in OPS:
-        return None
-    data, error = op.data_inputs
-    return MeanError(with_default_attrs(op), data, const_value(graph.nodes[error]))
 
 
 def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -127,8 +115,26 @@ def _float_activations(graph: Graph) -> Iterator[tuple[str, str]]:
             yield node.name, codes.inputs[0]
 
 
-def _measured_ends(graph: Graph, node: Node) -> tuple[str, str, str] | None:
-    """The tensor, Min and Max behind a RequantizationRange that reports just these; None where it does more."""
+def _equal_constants(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Every Const of whole numbers, such as axes, that equals one before it, and that one: fewer nodes load sooner."""
+    first: dict[bytes, str] = {}
+    for node in graph.nodes.values():
+        if node.op == "Const" and not node.inputs and read_dtype(node.attrs["dtype"]) == "int32":
+            stays = first.setdefault(node.attrs["value"].SerializeToString(deterministic=True), node.name)
+            if stays != node.name:
+                yield node.name, stays
+
+
+class _Ends(NamedTuple):
+    """A tensor, and the ones that hold its smallest and its largest value."""
+
+    tensor: str
+    low: str
+    high: str
+
+
+def _measured_ends(graph: Graph, node: Node) -> _Ends | None:
+    """What a RequantizationRange reports, where that is just a Min and a Max; None where it does more."""
     if node.op != "RequantizationRange" or output_index(node.inputs[0]) != 0:
         return None
     wide = graph.producer(node.inputs[0])
@@ -138,7 +144,7 @@ def _measured_ends(graph: Graph, node: Node) -> tuple[str, str, str] | None:
         return None
     tensor, low, high = wide.data_inputs
     of_all = _measures(graph, low, "Min", tensor) and _measures(graph, high, "Max", tensor)
-    return (tensor, low, high) if of_all else None
+    return _Ends(tensor, low, high) if of_all else None
 
 
 def _measures(graph: Graph, value: str, op: str, tensor: str) -> bool:
@@ -150,12 +156,11 @@ def _measures(graph: Graph, value: str, op: str, tensor: str) -> bool:
     return tensor in (measure.inputs[0], flat.inputs[0] if flat.op == "Reshape" else None)
 
 
-def _at_most_zero(graph: Graph, name: str, low: str) -> list[Node]:
-    """Minimum(0, low), or just the zero where `low` is the Min of what cannot be negative."""
-    zero = const_node(f"{name}/zero", np.float32(0))
+def _at_most_zero(graph: Graph, name: str, low: str, zero: str) -> Node | None:
+    """Minimum(0, low); None where `low` is the Min of what cannot be negative, so that it is zero."""
     tensor = graph.producer(low).data_inputs[0]
     if (flat := graph.producer(tensor)).op == "Reshape":
         tensor = flat.data_inputs[0]
     if graph.producer(tensor).op in NOT_NEGATIVE:
-        return [zero]
-    return [zero, Node(f"{name}/observed_min", "Minimum", (zero.name, low), {"T": dtype_attr("float32")})]
+        return None
+    return Node(f"{name}/observed_min", "Minimum", (zero, low), {"T": dtype_attr("float32")})

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from octavo.calibrate.observe import Observed
+from octavo.calibrate.on_demand import DEMAND, on_demand
 from octavo.errors import CalibrationError
 from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
@@ -27,12 +28,12 @@ class Measured:
     Attributes:
         lows: float32 [nodes].
         highs: float32 [nodes].
-        corrections: float32 [channels] for each bias correction; empty where they were left out.
+        corrections: float32 [channels of all bias corrections, one behind the other]; empty where they were left out.
     """
 
     lows: Array
     highs: Array
-    corrections: list[Array]
+    corrections: Array
 
 
 def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
@@ -47,10 +48,7 @@ def joined(parts: Sequence[Measured], sizes: Sequence[int]) -> Measured:
     return Measured(
         np.min([part.lows for part in parts], axis=0),
         np.max([part.highs for part in parts], axis=0),
-        [
-            np.average(values, axis=0, weights=sizes).astype(np.float32)
-            for values in zip(*(part.corrections for part in parts), strict=True)
-        ],
+        np.average([part.corrections for part in parts], axis=0, weights=sizes).astype(np.float32),
     )
 
 
@@ -63,6 +61,7 @@ class ObservingSession(GraphSession):
 
     Attributes:
         histograms: node -> how often its values occurred, over all runs.
+        channels: how many each bias correction has, in order; known once a run has measured them.
 
     Raises:
         CalibrationError: when values are to be counted of a range that is not measured on one tensor.
@@ -71,37 +70,46 @@ class ObservingSession(GraphSession):
 
     def __init__(self, observed: Observed, *, histograms: bool = False) -> None:
         counted = _counted(observed) if histograms else []
-        super().__init__(observed.graph, optimizer="fusion", in_caller=True)
+        ends = 2 * len(observed.nodes)
+        graph = on_demand(observed.graph, observed.graph.outputs[:ends], observed.graph.outputs[ends:])
+        super().__init__(graph, optimizer="fusion", in_caller=True)
         self.histograms: dict[str, Histogram] = {}
+        self.channels: list[int] = []
         self._lock = threading.Lock()
-        self._runs: dict[bool, _Run] = {}
-        self._corrections = observed.errors
-        ends = self._fetches[: 2 * len(observed.nodes)]
-        self._means = self._fetches[len(ends) :]
+        self._measure: _Run | None = None
+        self._mean_errors = observed.errors
         tf = import_tensorflow()
         loaded = self._session.graph
         with loaded.as_default():
-            # one vector, since each tensor that is fetched takes time
-            self._ends = tf.stack([each if each.shape.rank == 0 else tf.reshape(each, []) for each in ends])
-            self._counting = [
+            # one vector of each kind, since each tensor that is fetched takes time
+            ranges = tf.stack([end if end.shape.rank == 0 else tf.reshape(end, []) for end in self._fetches[:ends]])
+            asked = loaded.get_tensor_by_name(full_name(DEMAND))
+            otherwise, nothing = tf.raw_ops.Switch(data=tf.zeros([0]), pred=asked)
+            corrections = tf.numpy_function(self._corrected, [nothing, *self._fetches[ends:]], tf.float32)
+            counting = [
                 tf.numpy_function(partial(self._add, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
                 for name, tensor in counted
             ]
+            self._wanted = [ranges, tf.raw_ops.Merge(inputs=[otherwise, corrections]).output, *counting]
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `run` does."""
-        wanted = 1 + (len(self._means) if corrections else 0)
-        ends, *means = self._run_of(tuple(feeds), corrections)(feeds)[:wanted]
-        made = [error.of(mean) if error else mean for error, mean in zip(self._corrections, means, strict=False)]
-        return Measured(ends[::2], ends[1::2], made)
+        run = self._prepared(tuple(feeds))
+        ranges, corrected, *_ = run({**feeds, DEMAND: np.asarray(corrections)})
+        return Measured(ranges[::2], ranges[1::2], corrected)
 
-    def _run_of(self, feeds: tuple[str, ...], corrections: bool) -> _Run:
+    def _prepared(self, feeds: tuple[str, ...]) -> _Run:
         """What runs the graph on these feeds; made once, since making it takes as long as some batches."""
         with self._lock:
-            if corrections not in self._runs:
-                means = self._means if corrections else []
-                self._runs[corrections] = self.prepared([self._ends, *means, *self._counting], feeds)
-            return self._runs[corrections]
+            if self._measure is None:
+                self._measure = self.prepared(self._wanted, (*feeds, DEMAND))
+            return self._measure
+
+    def _corrected(self, nothing: Array, *means: Array) -> Array:
+        """The bias corrections, one behind the other, of what the graph measured for them."""
+        made = [error.of(mean) if error else mean for error, mean in zip(self._mean_errors, means, strict=True)]
+        self.channels = [len(correction) for correction in made]
+        return np.concatenate([nothing, *made])
 
     def _add(self, node: str, values: Array) -> None:
         with suppress(CalibrationError):  # NaN and infinity: the range tells

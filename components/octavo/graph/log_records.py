@@ -20,7 +20,7 @@ their own pass them over.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 
@@ -147,18 +147,19 @@ def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Itera
         yield from [f"{head}[{low}][{high}]\n" for head, low, high in ends]
 
 
-def format_batch(nodes: Iterable[str], lows: Array, highs: Array, batch: int = -1) -> Iterator[str]:
-    """A line for the range of each node in one batch.
+def format_batches(nodes: Sequence[str], lows: Array, highs: Array, batches: Sequence[int]) -> Iterator[str]:
+    """A line for the range of each node in each of some batches, batch by batch.
 
     Args:
         nodes: n nodes.
-        lows: float32 [n].
-        highs: float32 [n].
-        batch: the batch, -1 where it is not known.
+        lows: float32 [batches, n].
+        highs: float32 [batches, n].
+        batches: each batch's number, -1 where it is not known.
     """
-    texts = format_numbers(np.concatenate([lows, highs]))
-    for node, low, high in zip(nodes, texts[: len(lows)], texts[len(lows) :], strict=True):
-        yield f"{_of_batch(batch)}{record_prefix(node)}[{low}][{high}]\n"
+    heads = (f"{_of_batch(batch)}{record_prefix(node)}" for batch in batches for node in nodes)
+    ends = zip(format_numbers(lows.ravel()), format_numbers(highs.ravel()), strict=True)
+    for head, (low, high) in zip(heads, ends, strict=True):
+        yield f"{head}[{low}][{high}]\n"
 
 
 @lru_cache(maxsize=4096)
