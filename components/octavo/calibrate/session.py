@@ -82,7 +82,7 @@ class ObservingSession(GraphSession):
         loaded = self._session.graph
         with loaded.as_default():
             # one vector of each kind, since each tensor that is fetched takes time
-            ranges = tf.stack([end if end.shape.rank == 0 else tf.reshape(end, []) for end in self._fetches[:ends]])
+            scalars = [end if end.shape.rank == 0 else tf.reshape(end, []) for end in self._fetches[:ends]]
             asked = loaded.get_tensor_by_name(full_name(DEMAND))
             otherwise, nothing = tf.raw_ops.Switch(data=tf.zeros([0]), pred=asked)
             corrections = tf.numpy_function(self._corrected, [nothing, *self._fetches[ends:]], tf.float32)
@@ -90,7 +90,8 @@ class ObservingSession(GraphSession):
                 tf.numpy_function(partial(self._add, name), [loaded.get_tensor_by_name(full_name(tensor))], [])
                 for name, tensor in counted
             ]
-            self._wanted = [ranges, tf.raw_ops.Merge(inputs=[otherwise, corrections]).output, *counting]
+            merged = tf.raw_ops.Merge(inputs=[otherwise, corrections]).output
+            self._wanted = [tf.raw_ops.Pack(values=scalars), merged, *counting]
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `run` does."""

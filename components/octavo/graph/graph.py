@@ -176,6 +176,8 @@ def rewire(nodes: Iterable[Node], renames: Mapping[str, str]) -> list[Node]:
 
 def follow(tensor: str, renames: Mapping[str, str]) -> str:
     """Where a chain of renames leads a tensor."""
+    if tensor not in renames:
+        return tensor
     seen = {tensor}
     while tensor in renames:
         tensor = renames[tensor]
