@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/benchmarks/calibration_cost.py
 
-Both read, decode and batch the same images and run on one thread an op; they take turns, round by round. Processor time
-is compared as well as the clock's, which other programs on the machine disturb.
+Both read, decode and batch the same images and run on one thread an op; they take turns, each first in every other
+round. Processor time is compared as well as the clock's, which other programs on the machine disturb.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def measured(subject: Subject, *, images: int, rounds: int, workers: int) -> dic
             "file": str(Path(folder, "times.json")),
         }
         taken: dict[str, list[dict[str, float]]] = {"plain": [], "calibrated": []}
-        for _ in range(rounds):
-            for work, found in taken.items():
+        for turn in range(rounds):
+            for work, found in list(taken.items())[:: -1 if turn % 2 else 1]:
                 worker.call("calibration_cost:run_round", json.dumps({**job, "work": work}))
                 found.append(json.loads(Path(str(job["file"])).read_text()))
     pairs = list(zip(taken["plain"], taken["calibrated"], strict=True))
@@ -145,7 +145,7 @@ def _repeated(data: Path, images: int, manifest: Path) -> str:
 
 @click.command()
 @click.option("--images", default=300, show_default=True, help="Calibration images.")
-@click.option("--rounds", default=5, show_default=True, help="Turns that each of the two takes.")
+@click.option("--rounds", default=10, show_default=True, help="Turns that each of the two takes.")
 @click.option("--model", "models", multiple=True, type=click.Choice(list(SUBJECTS)), help="Only these models.")
 def main(images: int, rounds: int, models: tuple[str, ...]) -> None:
     """Print a row for each model and number of processes."""
