@@ -16,8 +16,8 @@ from octavo.transform_graph.documentation import transform_help, transform_list
 from octavo.transform_graph.language import Transform, parse_steps
 
 NAMES = [transform.__name__ for transform in TRANSFORMS]
-WITHOUT_EXAMPLE = {"fuse_quantized_conv_and_requantize"}
-"""Transforms of whole quantized graphs, which are tested with those."""
+WITHOUT_EXAMPLE = {"fuse_quantized_conv_and_requantize", "split_batch"}
+"""Transforms of whole graphs, which have tests of their own."""
 
 DOCUMENTED = [transform for transform in TRANSFORMS if transform.__name__ not in WITHOUT_EXAMPLE]
 

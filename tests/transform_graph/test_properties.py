@@ -75,6 +75,7 @@ NOT_IDEMPOTENT = {
     "freeze_max": "what its log names is gone after the first time",
     "freeze_min": "what its log names is gone after the first time",
     "freeze_requantization_ranges": "what its log names is gone after the first time",
+    "split_batch": "its batches are cut after the first time",
     "rename_node": "the node of the old name is gone after the first time",
 }
 """The transforms that are not idempotent, and why."""

@@ -42,6 +42,7 @@ from octavo.transform_graph.transforms.round_weights import round_weights
 from octavo.transform_graph.transforms.set_device import set_device
 from octavo.transform_graph.transforms.sort_by_execution_order import sort_by_execution_order
 from octavo.transform_graph.transforms.sparsify_gather import sparsify_gather
+from octavo.transform_graph.transforms.split_batch import split_batch
 from octavo.transform_graph.transforms.strip_unused_nodes import strip_unused_nodes
 
 TRANSFORMS: tuple[Transform, ...] = (
@@ -86,6 +87,7 @@ TRANSFORMS: tuple[Transform, ...] = (
     set_device,
     sort_by_execution_order,
     sparsify_gather,
+    split_batch,
     strip_unused_nodes,
 )
 """Every transform, in the order of their names; importing them does not load TensorFlow."""
