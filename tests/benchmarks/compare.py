@@ -111,6 +111,7 @@ class Bench:
         arguments += ["--at-once", str(self.settings.at_once), "--threads", str(self.settings.threads)]
         if self.settings.in_caller and engine.runner == "run_tensorflow.py":
             arguments.append("--in-caller")
+        arguments += engine.run_options
         return Runner(python_of(engine.run_in, CACHE), engine.runner, arguments, self.folder / f"{key}.run.log")
 
     def _labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:

@@ -9,23 +9,30 @@ from pathlib import Path
 
 import click
 
+from octavo.ends import read_ends
 from octavo.quantize.quantize import Files, Job, int8_graph
 from octavo.recipe import Recipe
 from octavo.runtime import worker
+from octavo.transform_graph.transform import transform_file
 
 
 @click.command()
 @click.option("--model", required=True)
 @click.option("--calibration", required=True)
 @click.option("--output", required=True, type=click.Path(path_type=Path))
-def main(model: str, calibration: str, output: Path) -> None:
+@click.option("--parts", default=1, help="Parts of a batch that run side by side.")
+def main(model: str, calibration: str, output: Path, parts: int) -> None:
     """Write the INT8 graph."""
     job = Job(model=model, calibration=calibration, preprocessing="none", recipe=Recipe(), validation=None)
     worker.start()
     with tempfile.TemporaryDirectory() as folder:
         files = Files(Path(folder))
         int8_graph(job, files, nullcontext)
-        shutil.copy(files.int8, output)
+        if parts == 1:
+            shutil.copy(files.int8, output)
+            return
+        ends = read_ends(files.summary)
+        transform_file(files.int8, output, f"split_batch(parts={parts})", inputs=ends.inputs, outputs=ends.outputs)
 
 
 if __name__ == "__main__":

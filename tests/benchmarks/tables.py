@@ -24,6 +24,7 @@ COLUMNS = (
 )
 RATIOS = (
     "model",
+    "graph",
     "top-1 against FP32",
     "INC batch 1",
     "INC batch 32",
@@ -42,11 +43,11 @@ def figures(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def ratios(report: Report) -> Iterator[tuple[str, ...]]:
-    """A line for each model: octavo's figures over the others' (speeds: more is better; costs: less is better)."""
+    """A line for each model and graph: octavo's figures over the others' (speeds: more is better; costs: less is)."""
     for comparison in report.comparisons:
-        octavo = comparison.row("octavo")
-        if octavo is not None:
-            yield (comparison.model, *_ratio_cells(comparison, octavo))
+        for key in ("octavo", "octavo-parts"):
+            if (octavo := comparison.row(key)) is not None:
+                yield (comparison.model, ENGINES[key].name, *_ratio_cells(comparison, octavo))
 
 
 def rich_table(title: str, columns: Iterable[str], lines: Iterable[tuple[str, ...]]) -> Table:

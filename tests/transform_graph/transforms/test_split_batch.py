@@ -84,8 +84,9 @@ def test_several_inputs_are_cut_alike_and_several_outputs_joined() -> None:
 
 
 def test_an_output_that_no_input_decides_stays_one() -> None:
-    split = split_batch(graph_of(f"{TEXT}\nc = Neg(w)"), parts=2)
+    split = split_batch(graph_of(f"{TEXT}\nc = Neg(w)", outputs=("y", "c")), parts=2)
     assert split.nodes["c"].inputs == ("w",)
+    assert split.outputs == ("y", "c")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _split(graph: Graph, parts: int) -> Graph:
     copied = [node for node in graph.nodes.values() if node.name in behind]
     if loops := [node.name for node in copied if node.op in CONTROL_FLOW]:
         raise GraphError(f"split_batch: the graph holds a loop or a conditional ({loops[0]!r}), which has no copies")
-    outputs = [tensor for tensor in graph.outputs if producer_name(tensor) in behind]
+    outputs = dict.fromkeys(tensor for tensor in graph.outputs if producer_name(tensor) in behind)
     nodes = [node for node in graph.nodes.values() if node.name not in behind]
     nodes += _size_nodes(graph.inputs[0], _dtype(graph, graph.inputs[0]), parts)
     for part in range(parts):
@@ -192,7 +192,8 @@ def _prove(graph: Graph, split: Graph, parts: int) -> None:
         files = [str(Path(folder, name)) for name in ("before.pb", "after.pb")]
         for made, file in zip((graph, split), files, strict=True):
             save_graph(made, Path(file))
-        request = json.dumps([files, graph.inputs, graph.outputs, [1, 2 * parts + 1]])
+        joined = [tensor for tensor in graph.outputs if f"{tensor}/part_0" in split.nodes]
+        request = json.dumps([files, graph.inputs, joined, [1, 2 * parts + 1]])
         try:
             worker.call(f"{__name__}:compare", request)
         except worker.WorkerDiedError as fault:
@@ -203,7 +204,7 @@ def compare(request: str) -> None:
     """Run two graph files on random batches, in this process.
 
     Args:
-        request: JSON: both paths, inputs, outputs, and how many examples the batches have.
+        request: JSON: both paths, inputs, the outputs to compare, and how many examples the batches have.
 
     Raises:
         GraphError: when an output differs.
