@@ -58,9 +58,9 @@ def split_batch(graph: Graph, *, parts: int = 2) -> Graph:
     if parts < 2:
         raise SpecError(f"split_batch: parts is {parts}; wanted 2 or more")
     _check(graph)
-    split = _split(graph, parts)
-    _prove(graph, split, parts)
-    return split
+    made = split(graph, parts)
+    _prove(graph, made, parts)
+    return made
 
 
 def _check(graph: Graph) -> None:
@@ -80,7 +80,8 @@ def _check(graph: Graph) -> None:
             raise GraphError(f"split_batch: the output {tensor!r} is not its node's first, so that no node can take it")
 
 
-def _split(graph: Graph, parts: int) -> Graph:
+def split(graph: Graph, parts: int) -> Graph:
+    """The same without a proof that it computes the same."""
     behind = _fed(graph)
     copied = [node for node in graph.nodes.values() if node.name in behind]
     if loops := [node.name for node in copied if node.op in CONTROL_FLOW]:
@@ -185,14 +186,14 @@ def _dtype(graph: Graph, tensor: str) -> str:
     return output_dtypes(graph.producer(tensor))[output_index(tensor)]
 
 
-def _prove(graph: Graph, split: Graph, parts: int) -> None:
+def _prove(graph: Graph, made: Graph, parts: int) -> None:
     """Confirm in a process of its own that batches of several sizes give what they gave."""
     check_kernels_of(graph)
     with tempfile.TemporaryDirectory(prefix="octavo-split-") as folder:
         files = [str(Path(folder, name)) for name in ("before.pb", "after.pb")]
-        for made, file in zip((graph, split), files, strict=True):
-            save_graph(made, Path(file))
-        joined = [tensor for tensor in graph.outputs if f"{tensor}/part_0" in split.nodes]
+        for each, file in zip((graph, made), files, strict=True):
+            save_graph(each, Path(file))
+        joined = [tensor for tensor in graph.outputs if f"{tensor}/part_0" in made.nodes]
         request = json.dumps([files, graph.inputs, joined, [1, 2 * parts + 1]])
         try:
             worker.call(f"{__name__}:compare", request)
