@@ -111,9 +111,10 @@ def _fed(graph: Graph) -> frozenset[str]:
 
 
 def _size_nodes(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
-    """Where the parts begin: the part P at the example `STEM/P/start`, int32 [1], if `STEM/P/any`, bool [], is true.
+    """Where the parts begin: the part P at the example `STEM/P/start`, int32 [1].
 
-    Each has as many examples, the batch over the parts rounded up, but for those at the end.
+    `STEM/P/any`, bool [], is whether it has examples, which is asked of all but the first. A part has as many as the
+    batch over the parts, rounded up, but for those at the end.
     """
     yield from (const_node(f"{STEM}/{name}", np.int32(value)) for name, value in (("zero", 0), ("parts", parts)))
     yield from (const_node(f"{STEM}/{name}", np.array([value], np.int32)) for name, value in (("from", 0), ("by", 1)))
@@ -127,7 +128,8 @@ def _size_nodes(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
         yield const_node(f"{stem}/before", np.int32(part))
         yield _op(f"{stem}/first", "Mul", "int32", f"{STEM}/size", f"{stem}/before")
         yield _op(f"{stem}/start", "Pack", "int32", f"{stem}/first", N=int_attr(1))
-        yield _op(f"{stem}/any", "Less", "int32", f"{stem}/first", f"{STEM}/batch")
+        if 0 < part < parts:
+            yield _op(f"{stem}/any", "Less", "int32", f"{stem}/first", f"{STEM}/batch")
 
 
 def _cut(tensor: str, dtype: str, part: int) -> Iterator[Node]:
