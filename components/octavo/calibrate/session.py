@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +17,6 @@ from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
 from octavo.runtime.session import GraphSession, full_name
 from octavo.runtime.tensorflow import import_tensorflow
-
-_Run = Callable[[Mapping[str, Array]], list[Array]]
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -75,8 +72,7 @@ class ObservingSession(GraphSession):
         super().__init__(graph, optimizer="fusion", in_caller=True)
         self.histograms: dict[str, Histogram] = {}
         self.channels: list[int] = []
-        self._lock = threading.Lock()
-        self._measure: _Run | None = None
+        self._counting = threading.Lock()
         self._mean_errors = observed.errors
         tf = import_tensorflow()
         loaded = self._session.graph
@@ -95,16 +91,8 @@ class ObservingSession(GraphSession):
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `run` does."""
-        run = self._prepared(tuple(feeds))
-        ranges, corrected, *_ = run({**feeds, DEMAND: np.asarray(corrections)})
+        ranges, corrected, *_ = self.run({**feeds, DEMAND: np.asarray(corrections)}, self._wanted)
         return Measured(ranges[::2], ranges[1::2], corrected)
-
-    def _prepared(self, feeds: tuple[str, ...]) -> _Run:
-        """What runs the graph on these feeds; made once, since making it takes as long as some batches."""
-        with self._lock:
-            if self._measure is None:
-                self._measure = self.prepared(self._wanted, (*feeds, DEMAND))
-            return self._measure
 
     def _corrected(self, nothing: Array, *means: Array) -> Array:
         """The bias corrections, one behind the other, of what the graph measured for them."""
@@ -115,7 +103,7 @@ class ObservingSession(GraphSession):
     def _add(self, node: str, values: Array) -> None:
         with suppress(CalibrationError):  # NaN and infinity: the range tells
             made = Histogram.of(values)
-            with self._lock:
+            with self._counting:
                 held = self.histograms.get(node)
                 self.histograms[node] = made if held is None else held + made
 

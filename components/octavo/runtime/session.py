@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -24,6 +27,9 @@ that runs once can do without."""
 
 class GraphSession:
     """A graph loaded into a session of its own; a context manager.
+
+    Several threads may run it at once. Each then has kernels of its own: a oneDNN conv that adds a summand which it may
+    not overwrite keeps its copy in the kernel, where another thread's run would find it, or free it.
 
     Args:
         graph: the graph to load.
@@ -71,6 +77,9 @@ class GraphSession:
         rewrites.optimizers.extend(["remap"] if optimizer == "fusion" else [])
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
         self._errors = tf.errors.OpError
+        self._kernels: list[int] = [0]  # the sets of kernels that no thread runs now
+        self._markers: list[Any] = [None]  # for each set the op to fetch for it
+        self._lock = threading.Lock()
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[Any] | None = None) -> list[Array]:
         """The fetched tensors' values.
@@ -84,18 +93,26 @@ class GraphSession:
         """
         wanted = self._fetches if fetches is None else list(fetches)
         named = {full_name(name): value for name, value in feeds.items()}
-        values: list[Array] = self._caught(lambda: self._session.run(wanted, named))
-        return values
+        with self._own_kernels() as marker:
+            values: list[Array] = self._caught(lambda: self._session.run([*wanted, *marker], named))
+        return values[: len(wanted)]
 
-    def prepared(self, fetches: Sequence[Any], feeds: Sequence[str]) -> Callable[[Mapping[str, Array]], list[Array]]:
-        """A function that does what `run` does for always the same fetches and feeds, in less time.
+    @contextmanager
+    def _own_kernels(self) -> Iterator[list[Any]]:
+        """What to fetch besides, so that no other thread runs the same kernels: TensorFlow has some for each fetch."""
+        with self._lock:
+            number = heapq.heappop(self._kernels) if self._kernels else self._more_kernels()
+        try:
+            yield self._markers[number : number + 1] if number else []
+        finally:
+            with self._lock:
+                heapq.heappush(self._kernels, number)
 
-        Args:
-            fetches: as `run` takes them.
-            feeds: the names of the tensors that will be fed, always with arrays of their dtypes and shapes.
-        """
-        call = self._caught(lambda: self._session.make_callable(list(fetches), [full_name(name) for name in feeds]))
-        return lambda values: self._caught(lambda: call(*(values[name] for name in feeds)))
+    def _more_kernels(self) -> int:
+        number = len(self._markers)
+        with self._session.graph.as_default():
+            self._markers.append(import_tensorflow().no_op(name=f"octavo/kernels_{number}"))
+        return number
 
     def _caught(self, work: Callable[[], Any]) -> Any:
         try:
