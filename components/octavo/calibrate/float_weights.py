@@ -3,13 +3,13 @@
 1. d = Dequantize(Const codes, Const, Const) becomes a Const, so that TensorFlow fuses the conv that reads it and packs
    its filter once, as it does in the float graph.
 2. Where a bias correction measures what rounding the weights took, `error`, that Const is d + error: the weights before
-   rounding. What the correction gives back on average is then not missing, and zero in its place.
+   rounding. What the correction gives back on average is then not missing, and zero in its place: a bias that it is
+   added to stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -37,8 +37,10 @@ def with_float_weights(graph: Graph, corrections: Iterable[str]) -> Graph:
         if (weights := _dequantized(graph, node)) is not None:
             made.append(const_node(f"{node.name}/float", weights + errors.get(node.name, np.float32(0))))
             renames[node.name] = made[-1].name
-    nodes = [replace(node, inputs=tuple(zeros.get(t, t) for t in node.inputs)) for node in graph.nodes.values()]
-    return graph.with_nodes(rewire([*nodes, *made, *_zero_nodes(graph, zeros)], renames))
+        elif (bias := _bias_alone(graph, node, zeros)) is not None:
+            renames[node.name] = bias
+    nodes = [*graph.nodes.values(), *made, *_zero_nodes(graph, zeros)]
+    return graph.with_nodes(rewire(nodes, {**zeros, **renames}))
 
 
 def measured_op(graph: Graph, correction: str) -> Node | None:
@@ -62,6 +64,14 @@ def _rounding_errors(graph: Graph, corrections: Iterable[str]) -> tuple[dict[str
             errors[error.removesuffix(ERROR) + WEIGHTS] = const_value(graph.nodes[error])
             zeros[name] = f"{name}/none"
     return errors, zeros
+
+
+def _bias_alone(graph: Graph, node: Node, zeros: Collection[str]) -> str | None:
+    """The constant vector to which a node adds one of the corrections `zeros`, a vector as long; None for others."""
+    if node.op != "AddV2" or node.data_inputs[1] not in zeros:
+        return None
+    bias = graph.producer(node.data_inputs[0])
+    return bias.name if bias.op == "Const" and const_value(bias).ndim == 1 else None
 
 
 def _zero_nodes(graph: Graph, zeros: dict[str, str]) -> list[Node]:
