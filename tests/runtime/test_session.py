@@ -52,10 +52,11 @@ def sums_whose_summands_are_read_again(tf: Any, x: Any) -> Any:
 def test_threads_that_run_one_graph_at_once_find_what_each_finds_alone(tmp_path: Path) -> None:
     save_graph(build(sums_whose_summands_are_read_again, (2, 16, 16, 8)), tmp_path / "graph.pb")
     np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(2, 2, 16, 16, 8)).astype(np.float32))
-    script = tmp_path / "stress.py"
-    script.write_text(STRESS)
-    call = [sys.executable, script, tmp_path / "graph.pb", tmp_path / "x.npy", str(THREADS), str(RUNS)]
+    (tmp_path / "stress.py").write_text(STRESS)
+    files = [str(tmp_path / name) for name in ("stress.py", "graph.pb", "x.npy")]
 
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *files, str(THREADS), str(RUNS)], capture_output=True, text=True, check=False
+    )
 
     assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr[-2000:]

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 
 from octavo.graph.attrs import dtype_attr, shape_attr
 from octavo.graph.graph import Graph, Node, rewire
-from octavo.graph.names import output_index, producer_name, safe_name
-from octavo.graph.op_defs import output_dtypes
+from octavo.graph.names import producer_name, safe_name
+from octavo.graph.op_defs import tensor_dtype
 
 DEMAND = "octavo/on_demand"
 """The Placeholder that asks for them: bool []."""
@@ -45,5 +45,4 @@ def _is_source(graph: Graph, tensor: str, shared: Collection[str]) -> bool:
 
 
 def _switch(graph: Graph, tensor: str, name: str) -> Node:
-    dtype = output_dtypes(graph.producer(tensor))[output_index(tensor)]
-    return Node(producer_name(name), "Switch", (tensor, DEMAND), {"T": dtype_attr(dtype)})
+    return Node(producer_name(name), "Switch", (tensor, DEMAND), {"T": dtype_attr(tensor_dtype(graph, tensor))})

@@ -18,6 +18,7 @@ from octavo.graph.tensors import Array
 from octavo.runtime.session import GraphSession, full_name
 from octavo.runtime.tensorflow import import_tensorflow
 
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What one run measured.

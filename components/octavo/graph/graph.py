@@ -138,6 +138,17 @@ class Graph:
                 todo.extend(producer_name(t) for t in self.nodes[name].inputs)
         return frozenset(seen)
 
+    def fed_by(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names of all nodes that depend on the named ones, data or control, nearest first; the named ones lead."""
+        todo = deque(names)
+        seen = dict.fromkeys(todo)
+        while todo:
+            for reader in self.consumers[todo.popleft()]:
+                if reader.name not in seen:
+                    seen[reader.name] = None
+                    todo.append(reader.name)
+        return tuple(seen)
+
     def without_dead_nodes(self) -> Graph:
         """The same graph without what no output needs; unchanged when the outputs are not known.
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from octavo.errors import GraphError
 from octavo.graph.attrs import read_dtype
-from octavo.graph.graph import Node
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import output_index
 
 SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 MERGES = frozenset({"Merge", "RefMerge", "_XlaMerge"})
@@ -57,6 +58,11 @@ def output_dtypes(node: Node) -> tuple[str, ...]:
     if definition is None:
         raise GraphError(f"TensorFlow has no op {node.op!r}, the type of {node.name!r}: its outputs are unknown")
     return tuple(dtype for output in definition.output_arg for dtype in _dtypes_of(node, output))
+
+
+def tensor_dtype(graph: Graph, tensor: str) -> str:
+    """The dtype of a tensor of a graph, e.g. "float32". Raises GraphError as `output_dtypes` does."""
+    return output_dtypes(graph.producer(tensor))[output_index(tensor)]
 
 
 def _dtypes_of(node: Node, output: Any) -> list[str]:

@@ -22,7 +22,6 @@ Ours: TensorFlow's tool has no such transform.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -89,7 +88,7 @@ def _freed(graph: Graph, names: Collection[str], shapes: Mapping[str, Shape]) ->
         assert sizes is not None
         free = graph.nodes[name].with_attrs(shape=shape_attr([None, *sizes[1:]]))
         space.apply(Edit(frozenset({name}), (free,)))
-    for reshape in (node for node in _fed_by(graph, names) if node.op == "Reshape"):
+    for reshape in (node for name in graph.fed_by(names) if (node := graph.nodes[name]).op == "Reshape"):
         old = graph.producer(reshape.data_inputs[1])
         value = _free_shape(old, shapes.get(reshape.name))
         if value is None:
@@ -101,18 +100,6 @@ def _freed(graph: Graph, names: Collection[str], shapes: Mapping[str, Shape]) ->
             inputs = (reshape.inputs[0], const.name, *reshape.inputs[2:])
             space.apply(Edit(frozenset({reshape.name}), (const, replace(reshape, inputs=inputs))))
     return space.graph()
-
-
-def _fed_by(graph: Graph, names: Collection[str]) -> list[Node]:
-    """The nodes that the Placeholders feed, directly or not."""
-    todo = deque(names)
-    seen = dict.fromkeys(names)
-    while todo:
-        for reader in graph.consumers[todo.popleft()]:
-            if reader.name not in seen:
-                seen[reader.name] = None
-                todo.append(reader.name)
-    return [graph.nodes[name] for name in seen]
 
 
 def _free_shape(const: Node, shape: Shape) -> Array | None:

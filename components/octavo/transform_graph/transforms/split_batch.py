@@ -29,7 +29,7 @@ from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, is_control, load_graph, output_index, producer_name, save_graph
 from octavo.graph.attrs import dtype_attr, int_attr
 from octavo.graph.names import safe_name
-from octavo.graph.op_defs import CONTROL_FLOW, output_dtypes, with_default_attrs
+from octavo.graph.op_defs import CONTROL_FLOW, tensor_dtype, with_default_attrs
 from octavo.graph.tensors import Array
 from octavo.runtime import worker
 from octavo.runtime.environment import check_kernels_of
@@ -82,32 +82,20 @@ def _check(graph: Graph) -> None:
 
 def split(graph: Graph, parts: int) -> Graph:
     """The same without a proof that it computes the same."""
-    behind = _fed(graph)
+    behind = frozenset(graph.fed_by(graph.input_names)) - graph.input_names
     copied = [node for node in graph.nodes.values() if node.name in behind]
     if loops := [node.name for node in copied if node.op in CONTROL_FLOW]:
         raise GraphError(f"split_batch: the graph holds a loop or a conditional ({loops[0]!r}), which has no copies")
     outputs = dict.fromkeys(tensor for tensor in graph.outputs if producer_name(tensor) in behind)
     nodes = [node for node in graph.nodes.values() if node.name not in behind]
-    nodes += _size_nodes(graph.inputs[0], _dtype(graph, graph.inputs[0]), parts)
+    nodes += _size_nodes(graph.inputs[0], tensor_dtype(graph, graph.inputs[0]), parts)
     for part in range(parts):
         for tensor in graph.inputs:
-            nodes += _cut(tensor, _dtype(graph, tensor), part)
+            nodes += _cut(tensor, tensor_dtype(graph, tensor), part)
         nodes += (_copy(node, graph, behind, part) for node in copied)
     for tensor in outputs:
-        nodes += _joined(tensor, _dtype(graph, tensor), parts)
+        nodes += _joined(tensor, tensor_dtype(graph, tensor), parts)
     return graph.with_nodes(nodes)
-
-
-def _fed(graph: Graph) -> frozenset[str]:
-    """The names of the nodes that what is fed decides, itself left out."""
-    todo = list(graph.input_names)
-    found: set[str] = set()
-    while todo:
-        for reader in graph.consumers[todo.pop()]:
-            if reader.name not in found:
-                found.add(reader.name)
-                todo.append(reader.name)
-    return frozenset(found - graph.input_names)
 
 
 def _size_nodes(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
@@ -182,10 +170,6 @@ def _slice(name: str, tensor: str, start: str, stop: str, dtype: str, **attrs: A
 
 def _op(name: str, op: str, dtype: str, *inputs: str, **attrs: Any) -> Node:
     return with_default_attrs(Node(name, op, inputs, {"T": dtype_attr(dtype), **attrs}))
-
-
-def _dtype(graph: Graph, tensor: str) -> str:
-    return output_dtypes(graph.producer(tensor))[output_index(tensor)]
 
 
 def _prove(graph: Graph, made: Graph, parts: int) -> None:
