@@ -6,6 +6,7 @@ execution order. What computes its float input decides what it becomes:
     conv or matmul chain over Dequantize     one kernel with bias, sum, Relu and requantization inside
     MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
     ConcatV2 over Dequantize                 QuantizedConcatV2
+    Mean, AvgPool of whole images            a depthwise conv with a filter of ones
     Pad of channels only                     a conv with an identity filter
     Pad of rows and columns                  a Pad of the codes, as 32-bit integers of four
     other Pads; Reshape, Squeeze,            the same op on the codes
@@ -14,12 +15,13 @@ execution order. What computes its float input decides what it becomes:
       DepthToSpace, SpaceToDepth
     anything else                            it stays: this is where float data enter
 
+A matmul chain that float ops read becomes a kernel that writes float32, a mean one with a Dequantize behind it.
 Whatever does not fit stays as it is, which is float arithmetic and always right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +34,7 @@ from octavo.graph.names import fresh_name, producer_name
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_node, const_value
+from octavo.int8.averages import MARK, Average, average_codes, average_floats, average_of
 from octavo.int8.buffers import needs_private_copy
 from octavo.int8.chain import CONVS, MATMULS, POOLS, Chain, climb, const_behind
 from octavo.int8.channel_pads import Channels, channel_pad, padded_channels, picks_every_nth
@@ -157,11 +160,19 @@ class _Lowerer:
                 self._lower_quantize(node)
             if node.name not in self.new and node.name in self.spans:
                 self.spans[node.name] = span_of(self.graph, node) or self.spans[node.name]  # as it quantizes itself
+        self._lower_float_ends(order)
+        return Lowering(self._rebuilt(), self.missed)
+
+    def _lower_float_ends(self, order: Iterable[Node]) -> None:
+        """What reads codes and is read by float ops alone."""
         for root, chain in self.chains.items():
             if chain.anchor.op in MATMULS and not self._feeds_quantize(root):
                 with self._noting(chain.anchor.name):
                     self._lower_float_matmul(chain)
-        return Lowering(self._rebuilt(), self.missed)
+        for node in order:
+            if MARK in node.attrs and not self._feeds_quantize(node.name):
+                with self._noting(node.name):
+                    self._lower_float_average(node)
 
     @contextmanager
     def _noting(self, name: str) -> Iterator[None]:
@@ -187,6 +198,10 @@ class _Lowerer:
             self.new[node.name] = self._conv(node, chain) if chain.anchor.op in CONVS else self._matmul(node, chain)
         elif source.op == "ConcatV2":
             self.new[node.name] = self._concat(node, source)
+        elif MARK in source.attrs:
+            data, average = self._averaged(source)
+            output = Operand(self._codes(node.name), self.spans[node.name])
+            self.new[node.name] = average_codes(node.name, source, average, data, output, self.target)
         elif source.op in POOLS | MOVERS | PLAIN_MOVERS and self._is_quantized(source.data_inputs[0]):
             data = self._operand(source.data_inputs[0])
             if source.op == "Pad" and data.span.shift != 0.0:
@@ -273,8 +288,9 @@ class _Lowerer:
 
     @cached_property
     def _declared_shapes(self) -> Mapping[str, Shape]:
-        """The shapes of what is padded, where the placeholders are fed what they declare and nothing less."""
-        return static_shapes(self.graph, tuple(self._padded))
+        """The shapes of what is padded or averaged, where the placeholders are fed what they declare and no less."""
+        averaged = {node.data_inputs[0] for node in self.graph.nodes.values() if MARK in node.attrs}
+        return static_shapes(self.graph, tuple(self._padded | averaged))
 
     @cached_property
     def _padded(self) -> set[str]:
@@ -304,6 +320,19 @@ class _Lowerer:
             raise NotLoweredError("it does not read quantized data and weights")
         data = self._operand(chain.anchor.data_inputs[0])
         self.new[chain.root.name] = matmul_kernel(chain.root.name, chain, filters, data, None)
+
+    def _lower_float_average(self, node: Node) -> None:
+        data, average = self._averaged(node)
+        if data.span.shift != 0.0:
+            raise NotLoweredError("code 0 of its input does not stand for zero, and its 32-bit sums go without a bias")
+        self.new[node.name] = average_floats(node.name, node, average, data)
+
+    def _averaged(self, node: Node) -> tuple[Operand, Average]:
+        tensor = node.data_inputs[0]
+        average = average_of(self.graph, node, self._declared_shapes[tensor])
+        if average is None:
+            raise NotLoweredError("the size of the images that it averages is not known")
+        return self._operand(tensor), average
 
     def _pool(self, name: str, pool: Node, data: Codes) -> Node:
         window = Window(tuple(pool.attrs["strides"].list.i), pool.attrs["padding"].s.decode())

@@ -134,6 +134,27 @@ def fused_quantized_conv(
     return Node(name, op, (*(t for t, _ in device), *host, *controls), attrs)
 
 
+def window_sums(name: str, data: Codes, filters: Codes, window: Window, *, controls: tuple[str, ...]) -> Node:
+    """`_FusedQuantizedDepthwiseConv2D` that hands on its 32-bit sums, and the range that 32 bits stand for."""
+    attrs = {
+        "Tinput": dtype_attr(data.dtype),
+        "Tfilter": dtype_attr("qint8"),
+        "Tbias": dtype_attr("float32"),
+        "Tsummand": dtype_attr("qint32"),
+        "out_type": dtype_attr("qint32"),
+        "Tdevice_inputs": dtype_list_attr([data.dtype, "qint8"]),
+        "Thost_inputs": dtype_list_attr(["float32"] * 4),
+        "Tdevice_outputs": dtype_list_attr(["qint32"]),
+        "Thost_outputs": dtype_list_attr(["float32", "float32"]),
+        "fused_ops": string_list_attr(()),
+        "is_filter_const": bool_attr(True),
+        "data_format": string_attr("NHWC"),
+        **_window_attrs(window, explicit="explicit_paddings"),
+    }
+    ends = (data.low, data.high, filters.low, filters.high)
+    return Node(name, "_FusedQuantizedDepthwiseConv2D", (data.tensor, filters.tensor, *ends, *controls), attrs)
+
+
 def public_quantized_conv(
     name: str,
     data: Codes,

@@ -24,6 +24,7 @@ from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.tensors import const_node
+from octavo.int8.averages import MARK
 from octavo.int8.chain import Chain
 from octavo.int8.corrections import PREFIX, correction_nodes
 from octavo.int8.encoding import MIN_MAGNITUDE
@@ -201,7 +202,9 @@ class _Emitter:
         return f"{stem}_grid_low", f"{stem}_grid_high"
 
     def _with_codes(self, node: Node) -> Node:
-        """The node reading dequantized weights, corrected biases and dequantized entries, where it is in a chain."""
+        """The node as it reads dequantized weights, corrected biases and dequantized entries; a mean with its mark."""
+        if node.name in self.plan.averages:
+            return node.with_attrs(**{MARK: bool_attr(True)})
         if node.name in self.rebiased:
             old, new = self.rebiased[node.name]
             node = replace(node, inputs=tuple(new if t == old else t for t in node.inputs))

@@ -61,6 +61,7 @@ def float_ends(graph: Graph, plan: Plan) -> tuple[Graph, dict[str, str]]:
 def _pointwise(graph: Graph, plan: Plan) -> Iterator[tuple[Chain, Array]]:
     """The chains of such convs, each with its filter as float32 [channels in, channels out]."""
     read = {t for node in plan.carriers.values() for t in carried_inputs(node)}
+    read |= {node.data_inputs[0] for node in plan.averages.values()}
     read |= {t for c in plan.chains.values() for t in (c.anchor.data_inputs[0], c.summand) if t is not None}
     for chain in plan.chains.values():
         conv = chain.anchor

@@ -3,7 +3,7 @@
 1. Anchors: every conv, depthwise conv and matmul that a kernel exists for and the recipe does not exclude.
 2. Chains: what each anchor's kernel takes in behind it (bias, summand, activation). Of two convs that meet at one Add,
    the one that runs later takes the Add in, the other one's output is the summand.
-3. Carriers: pools, concats, pads and reshapes between INT8 ops, which stay INT8.
+3. Carriers: pools, concats, pads and reshapes between INT8 ops, which stay INT8; and means over whole images of codes.
 4. Encodings: how each tensor at a kernel's border is stored in eight bits.
 
 A sum or a carrier that turns out to have no encoding is given up, and steps 2 to 4 are done again without it.
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
+from octavo.int8.averages import AVERAGES, average_of
 from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, POOLS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
@@ -36,6 +37,7 @@ class Plan:
     Attributes:
         chains: anchor name -> the chain that becomes one kernel, in execution order.
         carriers: name -> the pool, concat, pad or reshape that stays INT8, in execution order.
+        averages: name -> the mean over whole images that reads codes, in execution order.
         encodings: float tensor name -> its 8-bit form, for every tensor that is quantized.
         per_channel: the anchors that have a weight scale for each output channel.
         decisions: a verdict for each op that could be INT8, in execution order.
@@ -43,6 +45,7 @@ class Plan:
 
     chains: dict[str, Chain] = field(default_factory=dict)
     carriers: dict[str, Node] = field(default_factory=dict)
+    averages: dict[str, Node] = field(default_factory=dict)
     encodings: dict[str, Encoding] = field(default_factory=dict)
     per_channel: frozenset[str] = frozenset()
     decisions: list[Decision] = field(default_factory=list)
@@ -69,6 +72,7 @@ class _Planner:
         self.constant = constant_nodes(self.order)
         shaped = {n.data_inputs[0] for n in self.order if n.op in ANCHORS}
         shaped |= {t for n in self.order if n.op in ADDS for t in n.data_inputs}
+        shaped |= {n.data_inputs[0] for n in self.order if n.op in AVERAGES}
         self.shapes = sample_shapes(graph, shaped)
         self.rules = Rules(recipe, graph, self.order)
         self.refused: dict[str, Decision] = {}
@@ -84,7 +88,7 @@ class _Planner:
                 break
         self.taken = {part.name for chain in plan.chains.values() for part in chain.nodes}
         plan.per_channel = frozenset(n.name for n in anchors if self.rules.per_channel(n))
-        candidates = [n for n in self.order if n.op in ANCHORS or carries_floats(n)]
+        candidates = [n for n in self.order if n.op in ANCHORS or carries_floats(n) or n.name in plan.averages]
         plan.decisions = [self._decision(n, plan) for n in candidates]
         plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
         plan.decisions += in_functions(self.graph)
@@ -152,7 +156,7 @@ class _Planner:
                 available.add(node.name)
                 able.add(node.name)
         wanted = set()
-        carriers = []
+        carriers, averages = [], []
         by_root = {chain.root.name: chain for chain in plan.chains.values()}
         for node in reversed(self.order):
             if node.name in by_root:  # behind all that the chain reads, its summand included
@@ -161,8 +165,19 @@ class _Planner:
             elif node.name in able and (node.name in wanted or CARRIERS[node.op].always):
                 carriers.append(node)
                 wanted.update(carried_inputs(node))
+            elif node.op in AVERAGES and node.data_inputs[0] in available and self._can_average(node):
+                averages.append(node)
+                wanted.add(node.data_inputs[0])
         plan.carriers = {node.name: node for node in reversed(carriers)}
+        plan.averages = {node.name: node for node in reversed(averages)}
         return wanted
+
+    def _can_average(self, node: Node) -> bool:
+        """Whether a mean is one of whole images of codes that are never negative, as the kernel sums them."""
+        source = node.data_inputs[0]
+        positive = producer_name(source) in self.positive
+        known = average_of(self.graph, node, self.shapes[source]) is not None
+        return positive and known and self.rules.exclusion(node) is None
 
     def _can_carry(self, node: Node) -> bool:
         if node.name in self.given_up:
@@ -203,7 +218,7 @@ class _Planner:
     def _decision(self, node: Node, plan: Plan) -> Decision:
         if node.name in plan.chains:
             return self._taken(node, plan)
-        if node.name in plan.carriers:
+        if node.name in plan.carriers or node.name in plan.averages:
             return Decision(node.name, node.op, "INT8", rule=node.op)
         if node.name in self.refused:
             return self.refused[node.name]
