@@ -28,6 +28,23 @@ with GraphSession(graph) as session:
 np.save(sys.argv[3], first)
 """
 
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import tensorflow as tf
+with open(sys.argv[1], "rb") as file:
+    graph = tf.compat.v1.GraphDef.FromString(file.read())
+images = np.load(sys.argv[2])[:, None]
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    tf.graph_util.import_graph_def(graph, name="")
+    alone = [session.run("out:0", {"x:0": image}) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = pool.map(lambda n: session.run("out:0", {"x:0": images[n % len(images)]}), range(400))
+        for n, found in enumerate(together):
+            assert np.array_equal(found, alone[n % len(images)]), "threads disturb each other"
+"""
+
 
 def conv(tf: Any, x: Any, size: int, channels: int, seed: int) -> Any:
     rng = np.random.default_rng(seed)
@@ -92,3 +109,13 @@ def test_a_hundred_runs_agree_with_the_frozen_graph(
     exact, frozen, _ = stages.outputs()
     step = np.ptp(exact) / 255
     assert np.abs(np.load(tmp_path / "y.npy") - frozen).max() <= 4 * step
+
+
+@pytest.mark.parametrize("body", [long_skip, chain_of_blocks])
+def test_threads_may_share_a_plain_session(body: Callable[[Any, Any], Any], tmp_path: Path) -> None:
+    x = np.random.default_rng(SEED).normal(size=(4, 16, 16, 8)).astype(np.float32)
+    save_graph(quantized(build(body, (None, 16, 16, 8)), x).int8, tmp_path / "int8.pb")
+    np.save(tmp_path / "x.npy", x)
+    command = [sys.executable, "-c", THREADS, *(str(tmp_path / name) for name in ("int8.pb", "x.npy"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
