@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,8 +76,7 @@ class GraphSession:
         rewrites.optimizers.extend(["remap"] if optimizer == "fusion" else [])
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
         self._errors = tf.errors.OpError
-        self._kernels: list[int] = [0]  # the sets of kernels that no thread runs now
-        self._markers: list[Any] = [None]  # for each set the op to fetch for it
+        self._idle: list[list[Any]] = [[]]  # for each set of kernels that no thread runs now, what to fetch for it
         self._lock = threading.Lock()
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[Any] | None = None) -> list[Array]:
@@ -93,26 +91,25 @@ class GraphSession:
         """
         wanted = self._fetches if fetches is None else list(fetches)
         named = {full_name(name): value for name, value in feeds.items()}
-        with self._own_kernels() as marker:
-            values: list[Array] = self._caught(lambda: self._session.run([*wanted, *marker], named))
+        with self._own_kernels() as besides:
+            values: list[Array] = self._caught(lambda: self._session.run([*wanted, *besides], named))
         return values[: len(wanted)]
 
     @contextmanager
     def _own_kernels(self) -> Iterator[list[Any]]:
         """What to fetch besides, so that no other thread runs the same kernels: TensorFlow has some for each fetch."""
         with self._lock:
-            number = heapq.heappop(self._kernels) if self._kernels else self._more_kernels()
+            besides = self._idle.pop() if self._idle else [self._nothing()]
         try:
-            yield self._markers[number : number + 1] if number else []
+            yield besides
         finally:
             with self._lock:
-                heapq.heappush(self._kernels, number)
+                self._idle.append(besides)
 
-    def _more_kernels(self) -> int:
-        number = len(self._markers)
+    def _nothing(self) -> Any:
+        """A new op that does nothing."""
         with self._session.graph.as_default():
-            self._markers.append(import_tensorflow().no_op(name=f"octavo/kernels_{number}"))
-        return number
+            return import_tensorflow().no_op(name="octavo/kernels")
 
     def _caught(self, work: Callable[[], Any]) -> Any:
         try:
