@@ -139,6 +139,10 @@ def test_near_misses_stay_float(body: Body, shape: Any) -> None:
 def test_a_mean_that_the_recipe_excludes_stays_float(mean: Mean, recipe: Recipe) -> None:
     made = stages(net(mean), recipe=recipe)
     assert SUMS not in made.ops()
+    told = next(decision for decision in quantize(made.graph, recipe)[1] if decision.name == "mean")
+    assert (told.verdict, told.kind) == ("FP32", "excluded")
+    assert told.reason is not None
+    assert told.reason.startswith("recipe: excluded")
 
 
 def test_a_rule_for_means_in_a_graph_without_one_matches_nothing() -> None:

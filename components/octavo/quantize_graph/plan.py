@@ -88,7 +88,8 @@ class _Planner:
                 break
         self.taken = {part.name for chain in plan.chains.values() for part in chain.nodes}
         plan.per_channel = frozenset(n.name for n in anchors if self.rules.per_channel(n))
-        candidates = [n for n in self.order if n.op in ANCHORS or carries_floats(n) or n.name in plan.averages]
+        means = plan.averages.keys() | self.given_up.keys()
+        candidates = [n for n in self.order if n.op in ANCHORS or carries_floats(n) or n.name in means]
         plan.decisions = [self._decision(n, plan) for n in candidates]
         plan.decisions = [d for d in plan.decisions if d.verdict == "INT8" or d.op in _LISTED]
         plan.decisions += in_functions(self.graph)
@@ -176,8 +177,12 @@ class _Planner:
         """Whether a mean is one of whole images of codes that are never negative, as the kernel sums them."""
         source = node.data_inputs[0]
         positive = producer_name(source) in self.positive
-        known = average_of(self.graph, node, self.shapes[source]) is not None
-        return positive and known and self.rules.exclusion(node) is None
+        if not positive or average_of(self.graph, node, self.shapes[source]) is None:
+            return False
+        reason = self.rules.exclusion(node)
+        if reason is not None:
+            self.given_up[node.name] = reason
+        return reason is None
 
     def _can_carry(self, node: Node) -> bool:
         if node.name in self.given_up:
@@ -248,5 +253,5 @@ _FUSABLE = ADDS | frozenset[str]().union(*ACTIVATIONS.values()) | {"BiasAdd", "G
 
 _MATMUL_BIAS = "its bias stays float32: TensorFlow's matmul kernel computes wrong results with a qint32 one"
 
-_LISTED = ANCHORS | POOLS | {"ConcatV2"}
+_LISTED = ANCHORS | POOLS | AVERAGES | {"ConcatV2"}
 """Ops that are listed when they stay FP32."""
