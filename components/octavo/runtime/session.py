@@ -16,6 +16,7 @@ from octavo.graph.names import producer_name
 from octavo.graph.proto import to_def
 from octavo.graph.tensors import Array
 from octavo.runtime.mapped import with_mapped_constants
+from octavo.runtime.memory import keep_memory
 from octavo.runtime.tensorflow import import_tensorflow
 
 Optimizer = Literal["stock", "once", "fusion", "none"]
@@ -52,6 +53,7 @@ class GraphSession:
         optimizer: Optimizer = "stock",
         in_caller: bool = False,
     ) -> None:
+        keep_memory()
         tf = import_tensorflow()
         wanted = tuple(graph.outputs if fetches is None else fetches)
         self._folder = tempfile.TemporaryDirectory(prefix="octavo-constants-") if mapped else None
