@@ -68,7 +68,7 @@ class ObservingSession(GraphSession):
 
     def __init__(self, observed: Observed, *, histograms: bool = False) -> None:
         counted = _counted(observed) if histograms else []
-        ends = 2 * len(observed.nodes)
+        self._ends = ends = 2 * len(observed.nodes)
         graph = on_demand(observed.graph, observed.graph.outputs[:ends], observed.graph.outputs[ends:])
         super().__init__(graph, optimizer="fusion", in_caller=True)
         self.histograms: dict[str, Histogram] = {}
@@ -78,7 +78,7 @@ class ObservingSession(GraphSession):
         tf = import_tensorflow()
         loaded = self._session.graph
         with loaded.as_default():
-            # one vector of each kind, since each tensor that is fetched takes time
+            # one vector, since each tensor that is fetched takes time
             scalars = [end if end.shape.rank == 0 else tf.reshape(end, []) for end in self._fetches[:ends]]
             asked = loaded.get_tensor_by_name(full_name(DEMAND))
             otherwise, nothing = tf.raw_ops.Switch(data=tf.zeros([0]), pred=asked)
@@ -88,12 +88,12 @@ class ObservingSession(GraphSession):
                 for name, tensor in counted
             ]
             merged = tf.raw_ops.Merge(inputs=[otherwise, corrections]).output
-            self._wanted = [tf.raw_ops.Pack(values=scalars), merged, *counting]
+            self._wanted = [tf.concat([tf.raw_ops.Pack(values=scalars), merged], axis=0), *counting]
 
     def measure(self, feeds: Mapping[str, Array], *, corrections: bool) -> Measured:
         """Run a batch. Raises GraphError as `run` does."""
-        ranges, corrected, *_ = self.run({**feeds, DEMAND: np.asarray(corrections)}, self._wanted)
-        return Measured(ranges[::2], ranges[1::2], corrected)
+        measured, *_ = self.run({**feeds, DEMAND: np.asarray(corrections)}, self._wanted)
+        return Measured(measured[: self._ends : 2], measured[1 : self._ends : 2], measured[self._ends :])
 
     def _corrected(self, nothing: Array, *means: Array) -> Array:
         """The bias corrections, one behind the other, of what the graph measured for them."""
