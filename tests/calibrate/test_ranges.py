@@ -75,11 +75,11 @@ def test_every_fourth_batch_of_the_data_set_measures_bias_corrections(dataset: D
     assert not log(corrected, dataset, start=4).corrections, "the batches 1 and 2"
 
 
-def test_behind_the_first_examples_every_32nd_batch_measures_bias_corrections(tmp_path: Path) -> None:
-    x = np.random.default_rng(2).integers(0, 256, (266, 6, 6, 3), np.uint8)
+def test_behind_the_first_examples_every_64th_batch_measures_bias_corrections(tmp_path: Path) -> None:
+    x = np.random.default_rng(2).integers(0, 256, (330, 6, 6, 3), np.uint8)
     dataset = open_dataset(write_arrays(tmp_path / "d.npz", x=x))
-    found = log(logged_graph(corrections=True), dataset, stop=266, batch_size=1).corrections[CORRECTION]
-    assert found.count == 200 // 4 + 2, "224 and 256 behind the first 200"
+    found = log(logged_graph(corrections=True), dataset, stop=330, batch_size=1).corrections[CORRECTION]
+    assert found.count == 200 // 4 + 2, "256 and 320 behind the first 200"
 
 
 def test_an_algorithm_of_values_gets_a_histogram_of_each_tensor(graph: Graph, dataset: Dataset) -> None:

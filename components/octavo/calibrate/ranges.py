@@ -40,7 +40,7 @@ BATCHES_WRITTEN = 32
 MAPPED_BYTES = 1 << 20
 """Weights of so many bytes and more stay in files; smaller ones are packed once, which takes a little memory."""
 
-CORRECTED_EVERY, SETTLED, THEN_EVERY = 4, 200, 32
+CORRECTED_EVERY, SETTLED, THEN_EVERY = 4, 200, 64
 """One batch of `CORRECTED_EVERY` measures bias corrections in the first `SETTLED` examples of the data set, and one of
 `THEN_EVERY` behind them: they are means, which fewer examples settle than ranges need."""
 
