@@ -1,5 +1,6 @@
 """Each pattern: which ops it becomes, and its numbers against the frozen-range graph and against float."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from examples import example
 from graphs import Stages, build, quantized, run
 from octavo.graph import Graph, const_node
+from octavo.graph.attrs import read_dtype, string_list_attr
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.recipe import Recipe
@@ -214,6 +216,19 @@ def test_a_matmul_takes_its_activation_in(activation: str) -> None:
     exact, frozen, int8 = stages.outputs()
     assert np.abs(int8 - frozen).max() <= 0.01 * np.ptp(exact)
     assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
+
+
+def test_rounding_to_unsigned_codes_is_a_kernels_relu_unless_it_sums() -> None:
+    stages = stages_of(residual_relu)
+    kernels = [node for node in stages.int8.nodes.values() if node.op == "_FusedQuantizedConv2D"]
+    fused = [b"-".join(node.attrs["fused_ops"].list.s).decode() for node in kernels]
+    assert Counter(fused) == {"BiasAdd-Requantize": 3, "BiasAdd-Sum-Relu-Requantize": 1}
+    unsigned = [node for node in kernels if read_dtype(node.attrs["out_type"]) == "quint8"]
+    relu = string_list_attr(["BiasAdd", "Relu", "Requantize"])
+    spelled_out = {n.name: n.with_attrs(fused_ops=relu) for n in unsigned if b"Sum" not in n.attrs["fused_ops"].list.s}
+    assert len(spelled_out) == 3
+    nodes = [spelled_out.get(name, node) for name, node in stages.int8.nodes.items()]
+    np.testing.assert_array_equal(run(stages.int8, stages.x)[0], run(stages.int8.with_nodes(nodes), stages.x)[0])
 
 
 def test_what_moves_codes_keeps_their_range_whatever_range_was_measured_behind_it() -> None:

@@ -75,7 +75,7 @@ def average_codes(
     """The mean as codes of the output's range; the last node is named `name`."""
     made = f"{name}_unflattened" if average.flat else name
     filters = _filters(name, average)
-    unsigned = output.span.dtype == "quint8"  # as the kernels write unsigned codes behind a Relu only
+    unsigned = output.span.dtype == "quint8"  # as Intel's ops write unsigned codes behind a Relu only
     window = {"strides": int_list_attr(_strides(average)), "padding": string_attr("VALID")}
     conv = Node(name, "DepthwiseConv2dNative", (data.codes.tensor, filters.codes.tensor, *node.control_inputs), window)
     chain = Chain(conv, activation=Activation("Relu", ()) if unsigned else None)

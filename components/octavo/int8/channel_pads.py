@@ -69,7 +69,7 @@ def channel_pad(
     low, high = const_node(f"{name}_filter_low", np.float32(-1)), const_node(f"{name}_filter_high", np.float32(1))
     window = {"strides": int_list_attr(strides), "padding": string_attr("VALID")}
     conv = Node(name, "Conv2D", (data.codes.tensor, codes.name, *controls), window)
-    unsigned = output.span.dtype == "quint8"  # as the kernels write unsigned codes behind a Relu only
+    unsigned = output.span.dtype == "quint8"  # as Intel's ops write unsigned codes behind a Relu only
     chain = Chain(conv, activation=Activation("Relu", ()) if unsigned else None)
     filters = Filters(Codes(codes.name, low.name, high.name, "qint8"), values)
     return [codes, low, high, *conv_kernel(name, chain, filters, data, None, output, target=target, pads=())]

@@ -125,7 +125,8 @@ def matmul_kernel(name: str, chain: Chain, filters: Filters, data: Operand, outp
     ends = None
     if output is not None:
         ends = (output.codes.low, output.codes.high, output.span.dtype)
-        activation = "Relu" if activation == "Relu6" else activation  # the range ends at 6
+        if activation in ("Relu", "Relu6"):  # unsigned codes begin at zero, and their range ends at 6
+            activation = None if output.span.dtype == "quint8" else "Relu"
     kernel = quantized_matmul(
         name,
         data.codes,

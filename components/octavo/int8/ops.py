@@ -85,11 +85,15 @@ class Fusion:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The `fused_ops` of the newer op set."""
+        """The `fused_ops` of the newer op set.
+
+        Unsigned codes begin at zero, so that rounding to them is a Relu already, and one less to compute; but no kernel
+        adds a summand without one.
+        """
         parts = [
             ("BiasAdd", self.bias is not None),
             ("Sum", self.summand is not None),
-            ("Relu", self.relu),
+            ("Relu", self.relu and (self.dtype != "quint8" or self.summand is not None)),
             ("Requantize", True),
         ]
         return tuple(name for name, present in parts if present)
