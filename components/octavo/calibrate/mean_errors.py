@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from octavo.graph.graph import Node
+from octavo.graph.padding import same_padding
 from octavo.graph.tensors import Array
 
 OPS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
@@ -105,6 +106,5 @@ def _shares_along(op: Node, axis: int, size: int, taps: int) -> Array:
         before, behind = op.attrs["explicit_paddings"].list.i[2 * axis : 2 * axis + 2]
         padding = (before, behind)
     elif op.attrs["padding"].s == b"SAME":
-        missing = max((-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size, 0)
-        padding = (missing // 2, missing - missing // 2)
+        padding = same_padding(size, taps, stride, dilation)
     return shares(size, taps, stride, dilation, padding)

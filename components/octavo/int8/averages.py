@@ -21,7 +21,7 @@ from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.activations import Activation
 from octavo.int8.chain import Chain, const_behind
-from octavo.int8.kernels import Filters, Operand, Target, conv_kernel
+from octavo.int8.kernels import Filters, Operand, Target, conv_kernel, window_of
 from octavo.int8.ops import Codes, Window, dequantize, window_sums
 from octavo.runtime.shapes import Shape
 
@@ -79,7 +79,7 @@ def average_codes(
     window = {"strides": int_list_attr(_strides(average)), "padding": string_attr("VALID")}
     conv = Node(name, "DepthwiseConv2dNative", (data.codes.tensor, filters.codes.tensor, *node.control_inputs), window)
     chain = Chain(conv, activation=Activation("Relu", ()) if unsigned else None)
-    kernel = conv_kernel(made, chain, filters, data, None, output, target=target, pads=())
+    kernel = conv_kernel(made, chain, filters, data, None, output, target=target, window=window_of(conv))
     return [*_constants(filters), *kernel, *_flattened(name, made, average, output.span.dtype)]
 
 

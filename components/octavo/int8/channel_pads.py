@@ -19,7 +19,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.activations import Activation
 from octavo.int8.chain import Chain, const_behind
-from octavo.int8.kernels import Filters, Operand, Target, conv_kernel
+from octavo.int8.kernels import Filters, Operand, Target, conv_kernel, window_of
 from octavo.int8.ops import Codes
 from octavo.runtime.shapes import Shape
 
@@ -72,4 +72,9 @@ def channel_pad(
     unsigned = output.span.dtype == "quint8"  # as Intel's ops write unsigned codes behind a Relu only
     chain = Chain(conv, activation=Activation("Relu", ()) if unsigned else None)
     filters = Filters(Codes(codes.name, low.name, high.name, "qint8"), values)
-    return [codes, low, high, *conv_kernel(name, chain, filters, data, None, output, target=target, pads=())]
+    return [
+        codes,
+        low,
+        high,
+        *conv_kernel(name, chain, filters, data, None, output, target=target, window=window_of(conv)),
+    ]

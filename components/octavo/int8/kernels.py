@@ -87,7 +87,7 @@ def conv_kernel(
     output: Operand,
     *,
     target: Target,
-    pads: tuple[int, ...],
+    window: Window,
 ) -> list[Node]:
     """A conv chain as one kernel named `name`, after its bias Const."""
     anchor = chain.anchor
@@ -110,7 +110,7 @@ def conv_kernel(
             name,
             data.codes,
             filters.codes,
-            _window(anchor, pads),
+            window,
             fusion,
             depthwise=depthwise,
             controls=controls,
@@ -148,6 +148,15 @@ def output_span(chain: Chain, span: Span) -> Span:
     return span
 
 
+def window_of(anchor: Node, pads: tuple[int, ...] = ()) -> Window:
+    """Where a conv looks, behind a Pad by `pads`."""
+    attrs = anchor.attrs
+    padding = attrs["padding"].s.decode()
+    explicit = tuple(attrs["explicit_paddings"].list.i) if padding == "EXPLICIT" else pads
+    dilations = tuple(attrs["dilations"].list.i) if "dilations" in attrs else (1, 1, 1, 1)
+    return Window(tuple(attrs["strides"].list.i), padding, dilations or (1, 1, 1, 1), explicit)
+
+
 def _builder(target: Target, *, depthwise: bool, data: Operand, fusion: Fusion) -> Callable[..., Node]:
     """The op set; the public one lacks signed sums, signed depthwise and depthwise without Relu."""
     unsigned = data.span.dtype == "quint8"
@@ -159,11 +168,3 @@ def _summed_axes(anchor: Node) -> tuple[int, ...]:
     if anchor.op == "MatMul":
         return (1,) if anchor.attrs["transpose_b"].b else (0,)
     return (0, 1) if anchor.op == "DepthwiseConv2dNative" else (0, 1, 2)
-
-
-def _window(anchor: Node, pads: tuple[int, ...]) -> Window:
-    attrs = anchor.attrs
-    padding = attrs["padding"].s.decode()
-    explicit = tuple(attrs["explicit_paddings"].list.i) if padding == "EXPLICIT" else pads
-    dilations = tuple(attrs["dilations"].list.i) if "dilations" in attrs else (1, 1, 1, 1)
-    return Window(tuple(attrs["strides"].list.i), padding, dilations or (1, 1, 1, 1), explicit)

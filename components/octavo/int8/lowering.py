@@ -41,9 +41,19 @@ from octavo.int8.channel_pads import Channels, channel_pad, padded_channels, pic
 from octavo.int8.checks import is_padded
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.encoding import MIN_MAGNITUDE
-from octavo.int8.kernels import Operand, Target, conv_kernel, filters_of, matmul_kernel, output_span
+from octavo.int8.kernels import (
+    Filters,
+    Operand,
+    Target,
+    conv_kernel,
+    filters_of,
+    matmul_kernel,
+    output_span,
+    window_of,
+)
 from octavo.int8.ops import Codes, Window, bitcast, dequantize, private_copy, quantized_concat, quantized_pool
 from octavo.int8.packed_pads import packed_pad, packs
+from octavo.int8.paired_columns import Pairs, in_pairs, may_pair
 from octavo.int8.spans import EIGHT_BITS, Span, constant_scalar, quantized_dtype, span_of
 from octavo.runtime.sample_shapes import sample_shapes
 from octavo.runtime.shapes import Shape, static_shapes
@@ -269,6 +279,11 @@ class _Lowerer:
             raise NotLoweredError("it pads with zeros, which code 0 of its input does not stand for")
         summand = None if chain.summand is None else self._operand(chain.summand)
         self._check_sum(node, chain, summand)
+        window = window_of(chain.anchor, pads)
+        viewed = []
+        if pairs := self._in_pairs(node.name, tensor, chain, data, filters, window):
+            data, filters, window = replace(data, codes=pairs.data), replace(filters, codes=pairs.filters), pairs.window
+            viewed = pairs.nodes
         output = Operand(self._codes(node.name), self.spans[node.name])
         copies = []
         if summand is not None and chain.summand is not None and needs_private_copy(self.graph, chain):
@@ -277,8 +292,18 @@ class _Lowerer:
             summand = Operand(replace(summand.codes, tensor=copy.name), summand.span)
         return [
             *copies,
-            *conv_kernel(node.name, chain, filters, data, summand, output, target=self.target, pads=pads),
+            *viewed,
+            *conv_kernel(node.name, chain, filters, data, summand, output, target=self.target, window=window),
         ]
+
+    def _in_pairs(
+        self, name: str, tensor: str, chain: Chain, data: Operand, filters: Filters, window: Window
+    ) -> Pairs | None:
+        """What a conv of an image reads on pairs of columns; None where these are no gain."""
+        if chain.anchor.op != "Conv2D" or self.target != "fused" or not may_pair(window, filters.values.shape):
+            return None
+        codes = const_value(self.graph.nodes[filters.codes.tensor])
+        return in_pairs(name, data.codes, self._declared_shapes[tensor], filters.codes, codes, window)
 
     @cached_property
     def _shapes(self) -> Mapping[str, Shape]:
@@ -288,9 +313,10 @@ class _Lowerer:
 
     @cached_property
     def _declared_shapes(self) -> Mapping[str, Shape]:
-        """The shapes of what is padded or averaged, where the placeholders are fed what they declare and no less."""
+        """The shapes of what is padded, averaged or convolved, where placeholders are fed what they declare."""
         averaged = {node.data_inputs[0] for node in self.graph.nodes.values() if MARK in node.attrs}
-        return static_shapes(self.graph, tuple(self._padded | averaged))
+        convolved = {chain.anchor.data_inputs[0] for chain in self.chains.values()}
+        return static_shapes(self.graph, tuple(self._padded | averaged | convolved))
 
     @cached_property
     def _padded(self) -> set[str]:
