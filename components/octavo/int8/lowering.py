@@ -3,7 +3,8 @@
 A QDQ graph is float arithmetic between QuantizeV2/Dequantize pairs. Each QuantizeV2 of eight bits is looked at in
 execution order. What computes its float input decides what it becomes:
 
-    conv or matmul chain over Dequantize     one kernel with bias, sum, Relu and requantization inside
+    conv or matmul chain over Dequantize     one kernel with bias, sum, Relu and requantization inside;
+                                             an image's conv may read pairs of columns
     MaxPool, AvgPool over Dequantize         QuantizedMaxPool, QuantizedAvgPool
     ConcatV2 over Dequantize                 QuantizedConcatV2
     Mean, AvgPool of whole images            a depthwise conv with a filter of ones
