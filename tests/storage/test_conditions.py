@@ -42,6 +42,29 @@ def test_an_object_that_is_gone_is_not_replaced(place: Place) -> None:
         store.versioned(key)
 
 
+def test_an_object_that_is_replaced_while_it_is_read_is_not_missing(place: Place) -> None:
+    store, key = open_store(place("a"))
+    version = store.write_if(key, b"0", None)
+    over = threading.Event()
+
+    def replace() -> int:
+        latest, count = version, 0
+        while not over.is_set():
+            count += 1
+            latest = store.write_if(key, b"%d" % count, latest)
+            time.sleep(0.02)
+        return count
+
+    with ThreadPoolExecutor(1) as thread:
+        written = thread.submit(replace)
+        try:
+            read = [int(store.versioned(key)[0]) for _ in range(60)]
+        finally:
+            over.set()
+    assert read == sorted(read)
+    assert read[-1] <= written.result()
+
+
 def test_of_many_writers_one_succeeds(place: Place) -> None:
     store, key = open_store(place("a"))
 

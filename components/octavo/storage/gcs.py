@@ -28,6 +28,9 @@ ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(9.0)}
 SEND = {"timeout": (8.0, 16.0), "retry": DEFAULT_RETRY.with_timeout(4.0)}
 """The same for uploads, where the first time-out bounds the sending of 8 MiB as well."""
 
+LOOKS = 10
+"""How often an object is looked up that others replace before it is read."""
+
 
 class GcsStore:
     """One bucket of Google Cloud Storage."""
@@ -69,11 +72,13 @@ class GcsStore:
 
     def versioned(self, key: str) -> tuple[bytes, str]:
         """The whole object and its generation."""
-        blob = self._bucket.blob(key)
         with self._explained(key):
-            blob.reload(**ASK)
-            pinned = self._bucket.blob(key, generation=blob.generation)
-            return pinned.download_as_bytes(**ASK), str(blob.generation)
+            for _ in range(LOOKS):
+                blob = self._bucket.blob(key)
+                blob.reload(**ASK)  # pins what is read
+                with suppress(NotFound):  # another one has taken its place since
+                    return blob.download_as_bytes(**ASK), str(blob.generation)
+        raise StorageError(f"{self._uri(key)} was replaced each of {LOOKS} times that it was to be read; try again")
 
     def write_if(self, key: str, data: bytes, version: str | None) -> str:
         """Make or replace the object on the condition of its generation."""
