@@ -23,7 +23,7 @@ from octavo.progress import StepLines
 STARTED = re.compile(r"Executing task '(?P<task>.+)'")
 FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
 COLOURS = re.compile(r"\x1b\[\d+m")
-SENTENCE = re.compile(r"^\s*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+SENTENCE = re.compile(r"^[ \t]*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
 
 
 def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, log: Path, lines: StepLines) -> None:

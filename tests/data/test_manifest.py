@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from octavo.data.patterns import _expression
 from octavo.data.preprocessing import PRESETS
 from octavo.errors import DataError
 from records import write_records
+from time_limit import within
 
 IDS = vector("ids", 1)
 
@@ -214,9 +214,8 @@ def test_a_pattern_says_what_trying_everything_finds(pieces: list[str], name: st
 @pytest.mark.parametrize("name", ["a" * 1000, "a/" * 500 + "c", "aa/" * 333 + "a"])
 def test_a_pattern_of_many_wild_cards_takes_no_time(pattern: str, name: str) -> None:
     expression = re.compile(_expression(pattern))
-    begin = time.perf_counter()
-    assert not expression.fullmatch(name)
-    assert time.perf_counter() - begin < 1
+    with within(seconds=5):
+        assert not expression.fullmatch(name)
 
 
 def test_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
