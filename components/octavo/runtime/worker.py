@@ -44,6 +44,7 @@ class Call(NamedTuple):
     environment: dict[str, str]
     folder: str
     timeout: float
+    one_thread: bool
 
 
 class Answer(NamedTuple):
@@ -65,14 +66,20 @@ class Worker:
         self._requests = requests
         self._answers = answers
 
-    def call(self, function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def call(self, function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS, one_thread: bool = True) -> None:
         """Run `function` ("octavo.module:name") with one text argument.
+
+        Args:
+            function: what to run.
+            argument: what it gets.
+            timeout: seconds after which it is killed.
+            one_thread: whether each op runs on one thread; False leaves that to TensorFlow, for what is timed.
 
         Raises:
             WorkerDiedError: when its process dies, or does not end within `timeout` seconds and is killed.
             OctavoError: what the function raised.
         """
-        call = Call(function, argument, dict(os.environ), str(Path.cwd()), timeout)
+        call = Call(function, argument, dict(os.environ), str(Path.cwd()), timeout, one_thread)
         self._requests.write(json.dumps(call) + "\n")
         self._requests.flush()
         line = self._answers.readline()
@@ -115,10 +122,10 @@ def stop() -> None:
         _WORKERS.pop().close()
 
 
-def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Run a function in this process's worker. Raises as `Worker.call` does."""
+def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS, one_thread: bool = True) -> None:
+    """Run a function in this process's worker, with the arguments of `Worker.call`, and raise as it does."""
     start()
-    _WORKERS[0].call(function, argument, timeout=timeout)
+    _WORKERS[0].call(function, argument, timeout=timeout, one_thread=one_thread)
 
 
 atexit.register(stop)
@@ -216,7 +223,7 @@ def _run_and_exit(call: Call, said: int, told: IO[str]) -> None:
 
 def _answer(call: Call) -> Answer:
     os.environ.clear()
-    os.environ.update(call.environment | ONE_THREAD)
+    os.environ.update(call.environment | (ONE_THREAD if call.one_thread else {}))
     os.chdir(call.folder)
     sys.path[:0] = [path for path in call.environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     module, _, name = call.function.partition(":")
