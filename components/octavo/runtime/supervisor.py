@@ -64,9 +64,14 @@ def _temporary_folder() -> str | None:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    """Leave as sys.exit does, so that what is open is closed; further signals do not disturb that."""
+    """Leave as sys.exit does, so that what is open is closed; further signals do not disturb that.
+
+    An import that is broken off so may end in an exception of its own, which says nothing to anybody.
+    """
     for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)
+    sys.excepthook = lambda *_: os._exit(128 + number)
+    sys.unraisablehook = lambda _: None
     sys.exit(128 + number)
 
 

@@ -276,6 +276,7 @@ def _serve_and_exit(caller: Connection) -> None:
 def _serve(caller: Connection) -> None:
     """Answer calls as long as there is a caller."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's to handle
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where a caller ignores it, nobody could wait for a child
     adopt_orphans()
     with caller, contextlib.suppress(EOFError, ConnectionError):
         while True:
