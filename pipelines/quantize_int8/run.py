@@ -14,6 +14,7 @@ from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.progress import StepLines
 from octavo.report.result import Result
+from octavo.runtime.supervisor import supervise
 from octavo.storage import join, prove_writable
 
 HERE = Path(__file__).resolve().parent
@@ -69,4 +70,5 @@ def _print_figures(console: Console, root: Path) -> None:
 
 
 if __name__ == "__main__":
+    supervise(grace=0)  # kfp would wait for the tasks that run
     main()
