@@ -97,6 +97,9 @@ def test_the_answers_of_two_threads_calls_are_not_mixed() -> None:
         thread.join()
     assert faults == {number: f"the call {number}" for number in range(8)}
     assert worker._OWN.worker is not None
+    process = worker._OWN.worker._process
+    worker.stop()
+    assert not Path(f"/proc/{process}").exists(), "not even as one that has ended"
 
 
 @pytest.mark.usefixtures("quick")

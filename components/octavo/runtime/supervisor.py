@@ -25,7 +25,8 @@ GRACE_SECONDS = 5
 LINGERING_SECONDS = 2.0
 """How long the processes that it started may take to die behind it."""
 
-SHOW_CURSOR = "\x1b[?25h"
+OWN_LINE = "\x1b[?25h\r\x1b[2K"
+"""What shows a terminal's cursor again, and clears the line of a spinner that was broken off."""
 
 
 def supervise(*, grace: int = GRACE_SECONDS) -> None:
@@ -114,15 +115,13 @@ def _leave(status: int, stopped: int | None, folder: str | None) -> int:
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
     if stopped is None:
-        _say(f"octavo: error: the process {how_ended(status)}", killed=True)
+        _say(f"octavo: error: the process {how_ended(status)}")
         return 128 - status
-    _say(f"octavo: stopped by {signal.Signals(stopped).name}", killed=status < 0)
+    _say(f"octavo: stopped by {signal.Signals(stopped).name}")
     return 128 + stopped
 
 
-def _say(sentence: str, *, killed: bool) -> None:
+def _say(sentence: str) -> None:
     with contextlib.suppress(OSError):  # a terminal may have gone
-        if killed and sys.stderr.isatty():
-            sys.stderr.write(SHOW_CURSOR)  # which the child hid while its spinner turned
-        sys.stderr.write(sentence + "\n")
+        sys.stderr.write(f"{OWN_LINE if sys.stderr.isatty() else ''}{sentence}\n")
         sys.stderr.flush()
