@@ -14,6 +14,7 @@ from typing import Any
 
 from octavo.errors import GraphError
 from octavo.graph.attrs import dtype_attr
+from octavo.graph.frames import placing_edges
 from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
@@ -154,7 +155,8 @@ def _renamed(tensor: str, names: Mapping[str, str]) -> str:
 def without_idle_control_edges(graph: Graph) -> Graph:
     """The same graph without control edges from nodes that have no effect to wait for.
 
-    What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now.
+    What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now. Edges that
+    keep a node in its loop or branch stay.
     """
     from tensorflow.python.framework import op_def_registry
 
@@ -162,15 +164,15 @@ def without_idle_control_edges(graph: Graph) -> Graph:
         definition = op_def_registry.get(op)
         return definition is None or (definition.is_stateful and op != "Placeholder")
 
-    acting = [node.name for node in graph.nodes.values() if acts(node.op)]
-    if not acting:
-        return graph.with_nodes(replace(n, inputs=n.data_inputs) for n in graph.nodes.values())
-    waited_for = _reached(graph, acting)
+    waited_for = _reached(graph, [node.name for node in graph.nodes.values() if acts(node.op)])
+    placing = placing_edges(graph)
 
-    def kept(tensor: str) -> bool:
-        return not is_control(tensor) or producer_name(tensor) in waited_for
+    def kept(node: Node, tensor: str) -> bool:
+        return not is_control(tensor) or producer_name(tensor) in waited_for or tensor in placing.get(node.name, ())
 
-    return graph.with_nodes(replace(n, inputs=tuple(filter(kept, n.inputs))) for n in graph.nodes.values())
+    return graph.with_nodes(
+        replace(node, inputs=tuple(t for t in node.inputs if kept(node, t))) for node in graph.nodes.values()
+    )
 
 
 def _reached(graph: Graph, names: Sequence[str]) -> set[str]:
