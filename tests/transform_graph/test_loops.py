@@ -1,5 +1,6 @@
 """Every transform that changes what is computed, on a graph with a while loop and a conditional of TensorFlow 1."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,3 +157,16 @@ def test_what_control_edges_place_stays_there(placed: Graph, step: str, toleranc
     feeds = {"x": sign * np.abs(X)}
     [old], [new] = values(placed, feeds), values(transform(placed, step), feeds)
     np.testing.assert_allclose(new, old, rtol=0, atol=tolerance * np.abs(old).max())
+
+
+def test_ranges_of_a_loop_are_frozen_in_the_loop(placed: Graph, tmp_path: Path) -> None:
+    """The fallback of an op in 32 bits is measured in each turn; a log puts constants there instead."""
+    eightbit = transform(placed, "quantize_nodes(ignore_op=Add, ignore_op=AddV2, ignore_op=Mul)")
+    ranges = [node.name for node in eightbit.nodes.values() if node.op == "RequantizationRange"]
+    assert ranges
+    log = tmp_path / "log.txt"
+    log.write_text("".join(f";{name}__print__;__requant_min_max:[-8][8]\n" for name in ranges))
+    frozen = transform(eightbit, f'freeze_requantization_ranges(min_max_log_file="{log}")')
+    assert "RequantizationRange" not in {node.op for node in frozen.nodes.values()}
+    [old], [new] = values(eightbit, {"x": X}), values(frozen, {"x": X})
+    np.testing.assert_allclose(new, old, rtol=0, atol=0.1 * np.abs(old).max())
