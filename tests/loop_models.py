@@ -76,7 +76,7 @@ def _masked(keras: Any) -> tuple[Any, Array]:
 def _custom_cell(keras: Any) -> tuple[Any, Array]:
     """A recurrent layer of a cell of one's own."""
 
-    class Cell(keras.layers.Layer):  # type: ignore[misc, name-defined]
+    class Cell(keras.layers.Layer):  # type: ignore[misc]
         state_size = 8
 
         def build(self, shape: Any) -> None:
