@@ -42,7 +42,7 @@ class StepLines:
         self.began(name)
         try:
             yield
-        except BaseException:
+        except Exception:
             self.ended(name, time.monotonic() - start, well=False)
             raise
         self.ended(name, time.monotonic() - start, well=True)
