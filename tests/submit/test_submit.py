@@ -157,6 +157,7 @@ PRINTED = "\n".join(
         "octavo: error: there is no data set",
         'time=2026-01-01T12:00:09Z level=INFO msg="sub-process exited" argo=true error="<nil>"',
         '{"argo":true,"level":"info","msg":"stopping","time":"2026-01-01T12:00:09Z"}',
+        "Error: exit status 2",
     )
 )
 
@@ -216,10 +217,18 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
     registered: str, run: Run, state: State, parameters: list[str], name: str, pods: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("no_kubeconfig" if pods == "no kubeconfig" else "cluster")
-    tries = [task("executor", "FAILED", "octavo-x7k2p-7", "octavo-x7k2p-8"), task("executor(1)", "FAILED")]
+    tries = [
+        task("executor", "FAILED", "octavo-x7k2p-7", "octavo-x7k2p-8"),
+        task("executor(1)", "FAILED", "octavo-x7k2p-9"),
+    ]
     steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-shards", "FAILED", "octavo-x7k2p-6")]
     state.on_run = stages(("FAILED", [task("root", "FAILED", "octavo-x7k2p-1"), *steps, *tries]))
-    state.logs = {name: PRINTED, "octavo-x7k2p-1": "the driver", "octavo-x7k2p-3": "fetched"}
+    state.logs = {
+        name: PRINTED,
+        "octavo-x7k2p-1": "the driver",
+        "octavo-x7k2p-3": "fetched",
+        "octavo-x7k2p-9": "the next",
+    }
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2

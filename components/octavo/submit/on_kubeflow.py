@@ -16,7 +16,7 @@ from octavo.submit.pods import Pod, first_failed, pods_of_run
 from octavo.submit.printed import ASKED, end_of
 
 EXECUTOR = "executor"
-"""What Kubeflow calls the pod within a task, and all of its tries together."""
+"""What Kubeflow calls all the tries of a task's pod together: its children are the tries, a try's what comes next."""
 
 TEMPLATES = ("retry-system-container-impl", "system-container-impl")
 """The templates that such pods are of, with and without tries: they are part of a pod's name."""
@@ -51,7 +51,7 @@ class KubeflowRun:
         run = asked(self._host, lambda: self._client.get_run(self._id), wait_seconds=AWAY_SECONDS)
         details = (run.run_details.task_details if run.run_details else None) or []
         steps = [self._step(task) for task in details if task.display_name in self._names]
-        tried = (task for task in details if str(task.display_name).startswith(EXECUTOR))
+        tried = (task for task in details if task.display_name == EXECUTOR)
         self._tries = [node for task in tried for node in _failed_nodes(task)]
         reason = run.error.message if run.error else ""
         return Progress(STATES.get(str(run.state), "waiting"), steps, reason)

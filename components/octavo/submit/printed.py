@@ -12,12 +12,16 @@ ASKED = 200
 """The last lines that are asked for: some of them are others' than the step's."""
 
 _ARGO = re.compile(r"time=.* argo=true( .*)?")
+_ARGOS_LAST = re.compile(r"Error: exit status \d+")
 _LAUNCHER = re.compile(r"I\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\].*")
 
 
 def end_of(log: str) -> str:
     """The end of a step's own log: Argo's executor and KFP's launcher write between its lines."""
-    own = [line for line in log.splitlines() if not _is_of_runner(line)]
+    lines = log.splitlines()
+    own = [line for line in lines if not _is_of_runner(line)]
+    if len(own) < len(lines) and own and _ARGOS_LAST.fullmatch(own[-1]):
+        own.pop()
     return "\n".join(own[-LINES:]).rstrip()
 
 
