@@ -404,6 +404,20 @@ def test_an_identity_that_refuses_is_asked_once(stub: Stub, monkeypatch: pytest.
     assert len(agent.asked) == 1
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken"])
+def test_a_token_of_an_identity_that_ran_out_is_replaced(
+    code: str, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=1)
+    keys = {"AccessKeyId": "a", "SecretAccessKey": "b", "Token": "c", "Expiration": f"{expires:%Y-%m-%dT%H:%M:%SZ}"}
+    agent = stub(Answer(body=json.dumps(keys).encode()))
+    store = stub(refusal(code, 400), Answer(body=b"x", headers={"ETag": '"e"'}))
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{agent.endpoint}/credentials")
+    monkeypatch.setenv("S3_ENDPOINT", store.endpoint)
+    assert read_bytes("s3://bucket/key") == b"x"
+    assert len(agent.asked) == len(store.asked) == 2
+
+
 # Claims
 
 
