@@ -30,6 +30,9 @@ class Evaluation(BaseModel):
         label_offset: the graph's class of label 0.
         batch_size: images that went through the graph at once.
         seconds: time spent in the graph, over all shards, the first run of each left out where there are more.
+        output: the output that was scored.
+        outputs: how many there were.
+        rivals: others that look like scores, too.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +47,21 @@ class Evaluation(BaseModel):
     label_offset: int
     batch_size: int
     seconds: float
+    output: str
+    outputs: int
+    rivals: list[str]
+
+    def note(self) -> str:
+        """What was scored, and how another output would be; "" where there was but one."""
+        if self.outputs == 1:
+            return ""
+        scored = f"top-1 and top-5 are of the output {self.output!r}"
+        if not self.rivals:
+            return scored
+        others = ", ".join(map(repr, self.rivals))
+        verb = "looks" if len(self.rivals) == 1 else "look"
+        choose = "name the one that counts first with --outputs (in the pipeline output_names)"
+        return f"{scored}; {others} {verb} like scores for classes, too: {choose}"
 
 
 class Ranking(BaseModel):
@@ -58,6 +76,9 @@ class Ranking(BaseModel):
         label_offset: the graph's class of label 0, where the preprocessing says it.
         batch_size: images that went through the graph at once.
         seconds: see `Evaluation`.
+        output: see `Evaluation`.
+        outputs: see `Evaluation`.
+        rivals: see `Evaluation`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +91,9 @@ class Ranking(BaseModel):
     label_offset: int | None
     batch_size: int
     seconds: float
+    output: str
+    outputs: int
+    rivals: list[str]
 
 
 def read_ranking(path: Path) -> Ranking:
@@ -112,6 +136,9 @@ def merge_rankings(rankings: Sequence[Ranking]) -> Evaluation:
         label_offset=offset,
         batch_size=first.batch_size,
         seconds=sum(ranking.seconds for ranking in ordered),
+        output=first.output,
+        outputs=first.outputs,
+        rivals=first.rivals,
     )
 
 
@@ -126,7 +153,7 @@ def _check_whole(ordered: Sequence[Ranking]) -> None:
             low, high = sorted((ranking.start, end))
             raise DataError(f"{what} the images {low} to {high - 1}; wanted each shard once")
         end = ranking.stop
-    for name in ("classes", "batch_size", "label_offset"):
+    for name in ("output", "classes", "batch_size", "label_offset"):
         values = {getattr(ranking, name) for ranking in ordered}
         if len(values) > 1:
             raise DataError(f"the shards differ in {name} ({sorted(values, key=str)}); wanted evaluations of one graph")
