@@ -51,7 +51,4 @@ def command(
     )
     if output is not None:
         write_json(output, result.model_dump(mode="json"))
-    click.echo(f"top-1 {result.top1:.2f} ({result.correct1} of {result.images})")
-    click.echo(f"top-5 {result.top5:.2f} ({result.correct5} of {result.images})")
-    if note := result.note():
-        click.echo(note)
+    click.echo("\n".join(result.lines()))

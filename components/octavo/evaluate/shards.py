@@ -51,6 +51,14 @@ class Evaluation(BaseModel):
     outputs: int
     rivals: list[str]
 
+    def lines(self) -> list[str]:
+        """The counts, and what they are of, as lines of text."""
+        counts = [
+            f"top-1 {self.top1:.2f} ({self.correct1} of {self.images})",
+            f"top-5 {self.top5:.2f} ({self.correct5} of {self.images})",
+        ]
+        return [*counts, note] if (note := self.note()) else counts
+
     def note(self) -> str:
         """What was scored, and how another output would be; "" where there was but one."""
         if self.outputs == 1:
