@@ -19,6 +19,8 @@ for name in list(os.environ):
     if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_", "OCTAVO_IMAGE")):
         del os.environ[name]
 
+os.environ["OCTAVO_STORE_RETRY_SECONDS"] = "1"  # a dead store is told soon
+
 _folders = count(1)
 
 settings.register_profile("octavo", deadline=None, derandomize=True)

@@ -45,12 +45,16 @@ class State:
     Attributes:
         token: the bearer token it demands; None for none.
         multi_user: whether lists and experiments need a namespace.
+        version: what it says it is.
+        logs: name of a pod of a run -> what it printed.
         failing: how many requests to answer with 503 before working again.
         failing_uploads: the same for uploads of versions alone.
     """
 
     token: str | None = None
     multi_user: bool = False
+    version: str = "2.17.0"
+    logs: dict[str, str] = field(default_factory=dict)
     failing: int = 0
     failing_uploads: int = 0
     pipelines: dict[str, Any] = field(default_factory=dict)
@@ -125,6 +129,7 @@ class Service:
             ("POST", f"{root}/recurringruns/{one}:disable", partial(self.switch, "DISABLE")),
             ("POST", f"{root}/runs", self.create_run),
             ("GET", f"{root}/runs/{one}", self.get_run),
+            ("GET", rf"/apis/v1alpha1/runs/{one}/nodes/(?P<node>[\w-]+)/log", self.log),
         ]
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> Any:
@@ -143,7 +148,8 @@ class Service:
         raise RefusalError(404, f"Not Found: {method} {url.path}")
 
     def health(self, **_: Any) -> Any:
-        return api.V2beta1GetHealthzResponse(multi_user=self.state.multi_user)
+        about = {"commit_sha": "unknown", "tag_name": self.state.version, "pipeline_store": "database"}
+        return {**about, "multi_user": self.state.multi_user}
 
     def list_pipelines(self, query: dict[str, str], **_: Any) -> Any:
         entries = [p for p in self.state.pipelines.values() if (p.namespace or "") == query.get("namespace", "")]
@@ -236,6 +242,12 @@ class Service:
         self.state.on_run(self.state.runs[key])
         return self.state.runs[key]
 
+    def log(self, key: str, node: str, **_: Any) -> Any:
+        """What a pod printed, read from the pod of that name or from where Argo keeps it."""
+        if key not in self.state.runs or node not in self.state.logs:
+            raise RefusalError(500, f"Failed to read logs for run {key}")
+        return self.state.logs[node]
+
     def _check_reference(self, given: Any) -> None:
         """The version must be there, belong to the pipeline, and take the parameters."""
         reference = given.pipeline_version_reference
@@ -276,12 +288,13 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         try:
             made = self.service.answer(self.command, self.path, self.headers, body)
-            status, document = 200, api.ApiClient().sanitize_for_serialization(made)
+            status, document = 200, made if isinstance(made, str) else api.ApiClient().sanitize_for_serialization(made)
         except RefusalError as refusal:
             status, document = refusal.status, {"error": str(refusal), "code": refusal.status, "message": str(refusal)}
-        content = json.dumps(document).encode()
+        plain = isinstance(document, str)
+        content = document.encode() if plain else json.dumps(document).encode()
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", "text/plain" if plain else "application/json")
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -282,3 +282,40 @@ def test_a_missing_file_is_named(run: Run, write: Write, flag: str) -> None:
 
     assert status == 2
     assert "nowhere.yaml" in err
+
+
+def test_a_server_that_is_too_old_is_refused_before_anything_is_written(
+    host: str, run: Run, write: Write, state: State
+) -> None:
+    state.version = "2.14.3"
+    status, _, err = run("register", f"--registration={write()}", f"--pipeline-file={COMPILED}", f"--host={host}")
+
+    assert status == 2
+    assert "is Kubeflow Pipelines 2.14.3; wanted 2.15 or later: update it, or install the chart in mode argo" in err
+    assert state.writes == []
+
+
+def test_a_server_that_does_not_say_its_version_is_told(register: Callable[..., list[str]], state: State) -> None:
+    state.version = "unknown"
+    assert register()[0] == "the server does not say its version; wanted 2.15 or later"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tolerance": -101}, "the parameter tolerance is -101; wanted 0 or more"),
+        ({"shards": 101}, "shards and twice evaluation_shards are 105 (two graphs are evaluated), more than the 104"),
+        ({"target_uri": "ftp://host/a"}, "the parameter target_uri: ftp:// is not supported"),
+        ({"shards": "many"}, "the parameter shards is 'many'; wanted a number"),
+    ],
+)
+def test_a_schedule_whose_runs_cannot_end_well_is_refused(
+    host: str, run: Run, write: Write, state: State, changes: dict[str, Any], words: str
+) -> None:
+    file = write(schedules=[schedule(parameters=PARAMETERS | changes)])
+    status, _, err = run("register", f"--registration={file}", f"--pipeline-file={COMPILED}", f"--host={host}")
+
+    assert status == 2
+    assert "the schedule 'nightly': " in err
+    assert words in err
+    assert state.requests == []

@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from octavo.errors import SpecError
+from octavo.run_parameters import check_run
 
 
 def _cron(text: str) -> str:
@@ -77,7 +78,7 @@ class Registration(BaseModel):
         """Read a YAML or JSON document.
 
         Raises:
-            SpecError: when it is no registration, or two schedules have one name.
+            SpecError: when it is no registration, two schedules have one name, or one has parameters that cannot be.
         """
         try:
             found = cls.model_validate(yaml.safe_load(text))
@@ -92,6 +93,8 @@ class Registration(BaseModel):
         names = [schedule.name for schedule in found.schedules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")
+        for schedule in found.schedules:
+            _check(schedule)
         return found
 
     def note(self, checksum: str) -> str:
@@ -104,3 +107,10 @@ class Registration(BaseModel):
             rf"kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})", description or ""
         )
         return found[1] if found else None
+
+
+def _check(schedule: Schedule) -> None:
+    try:
+        check_run(schedule.parameters, "Kubeflow Pipelines")
+    except SpecError as fault:
+        raise SpecError(f"the schedule {schedule.name!r}: {fault}") from fault
