@@ -31,3 +31,11 @@ def test_a_step_that_raises_has_failed() -> None:
         raise KeyError
 
     assert shown.getvalue().startswith("failed Fuse")
+
+
+def test_a_step_that_is_interrupted_has_not_failed() -> None:
+    shown = io.StringIO()
+    with pytest.raises(SystemExit), StepLines(Console(file=shown)) as lines, lines.step("Fuse"):
+        raise SystemExit(143)
+
+    assert shown.getvalue() == ""

@@ -10,6 +10,7 @@ import click
 
 from octavo import __version__
 from octavo.errors import OctavoError
+from octavo.runtime.supervisor import supervise
 
 COMMANDS = {
     "quantize": ("octavo.quantize.command", "Quantize a whole model in one process."),
@@ -73,7 +74,13 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """Run the command line; bad input ends in one sentence on standard error and exit status 2."""
+    """Run the command line; bad input ends in one sentence on standard error and exit status 2.
+
+    Args:
+        args: the command line; this process's own where left out, which then runs in a child, see `supervise`.
+    """
+    if args is None:
+        supervise()
     try:
         cli.main(args, standalone_mode=True)
     except OctavoError as fault:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 import threading
@@ -19,11 +20,15 @@ from typing import Any, TextIO
 
 from octavo.errors import OctavoError
 from octavo.progress import StepLines
+from octavo.runtime import lifetime
 
 STARTED = re.compile(r"Executing task '(?P<task>.+)'")
 FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
 COLOURS = re.compile(r"\x1b\[\d+m")
 SENTENCE = re.compile(r"^\s*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+
+PARENT = "OCTAVO_PARENT"
+"""The variable that tells a task's shell, and its Python, who starts it."""
 
 
 def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, log: Path, lines: StepLines) -> None:
@@ -42,6 +47,7 @@ def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, lo
     from kfp import components, local
 
     pipeline = components.load_component_from_file(str(compiled))
+    _without_retries(pipeline.component_spec.implementation.graph)
     watch = TaskWatch(display_names(pipeline.pipeline_spec), lines)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8", buffering=1) as file, _kfp_in_check(watch, file), _this_python():
@@ -53,10 +59,20 @@ def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, lo
             raise OctavoError(_why(watch.failed, log)) from fault
 
 
+def _without_retries(spec: Any) -> None:
+    """Take the retries away: here no pod is lost, and kfp.local would wait as long between tries as a cluster does."""
+    for dag in _dags(spec):
+        for task in dag.tasks.values():
+            task.ClearField("retry_policy")
+
+
+def _dags(spec: Any) -> list[Any]:
+    return [spec.root.dag, *(component.dag for component in spec.components.values())]
+
+
 def display_names(spec: Any) -> dict[str, str]:
     """Component name, as kfp.local prints it, -> the display name of its task."""
-    dags = [spec.root.dag, *(component.dag for component in spec.components.values())]
-    tasks = [task for dag in dags for task in dag.tasks.values()]
+    tasks = [task for dag in _dags(spec) for task in dag.tasks.values()]
     return {task.component_ref.name.removeprefix("comp-"): task.task_info.name for task in tasks}
 
 
@@ -111,21 +127,30 @@ def _this_python() -> Iterator[None]:
     """Make `python3` in the tasks' shells this interpreter, and their temporary files go in the end.
 
     kfp.local would replace the word in everything it passes to a task by the interpreter's path, arguments included,
-    and a blank in that path would part it.
+    and a blank in that path would part it. The tasks' shells die with this process, and their Pythons with them.
     """
     with tempfile.TemporaryDirectory(prefix="octavo-local-") as folder:
-        script = Path(folder) / "python3"
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-        script.chmod(0o755)
+        path = os.environ["PATH"]
+        python = shlex.quote(sys.executable)
+        bound = f'{python} -I -S {shlex.quote(lifetime.__file__)} "$parent"'
+        shell = shlex.quote(shutil.which("sh") or "/bin/sh")
+        _write_script(Path(folder, "sh"), f'export {PARENT}=$$\nexec {bound} {shell} "$@"\n')
+        _write_script(Path(folder, "python3"), f'export PATH={shlex.quote(path)}\nexec {bound} {python} -P "$@"\n')
         executable, variables = sys.executable, dict(os.environ)
-        sys.executable = script.name
-        os.environ |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TMPDIR": folder}
+        sys.executable = "python3"
+        os.environ |= {"PATH": f"{folder}{os.pathsep}{path}", "TMPDIR": folder, PARENT: str(os.getpid())}
         try:
             yield
         finally:
             sys.executable = executable
             os.environ.clear()
             os.environ |= variables
+
+
+def _write_script(file: Path, lines: str) -> None:
+    """Write a shell script that finds the process which starts it as `parent`."""
+    file.write_text(f"#!/bin/sh\nparent=${PARENT}\n{lines}")
+    file.chmod(0o755)
 
 
 def _why(task: str, log: Path) -> str:

@@ -46,7 +46,7 @@ class StepLines:
         self.began(name)
         try:
             yield
-        except BaseException:
+        except Exception:
             self.ended(name, time.monotonic() - start, well=False)
             raise
         self.ended(name, time.monotonic() - start, well=True)

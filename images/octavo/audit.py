@@ -25,7 +25,7 @@ def audit(names: tuple[str, ...] = ("light", "tensorflow")) -> tuple[int, str]:
     """
     flags = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off"]
     files = [f"--requirement={REQUIREMENTS / name}.txt" for name in names]
-    command = [sys.executable, "-m", "pip_audit", *flags, *files]
+    command = [sys.executable, "-P", "-m", "pip_audit", *flags, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, with_reason(done.returncode, done.stdout + done.stderr)
 

@@ -109,7 +109,7 @@ def _secrets(folder: Path) -> list[str]:
 
 def _pip_settings() -> dict[str, str]:
     """What the host's pip is set to, variables before files: name -> value."""
-    lines = _output([sys.executable, "-m", "pip", "config", "list"]).splitlines()
+    lines = _output([sys.executable, "-P", "-m", "pip", "config", "list"]).splitlines()
     found = [re.fullmatch(r"(?P<where>.+?)\.(?P<name>[\w-]+)='(?P<value>.*)'", line) for line in lines]
     ordered = sorted((each for each in found if each), key=lambda each: each["where"] == ":env:")
     return {each["name"]: each["value"] for each in ordered}

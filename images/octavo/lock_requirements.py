@@ -57,7 +57,8 @@ def resolve(requirements: Iterable[str], pinned: str = "") -> dict[str, str]:
     constraints = FOLDER / "constraints.tmp"
     constraints.write_text(pinned, encoding="utf-8")
     command = [
-        *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header"),
+        *(sys.executable, "-P", "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes"),
+        *("--no-annotate", "--no-header"),
         *("--python-version", PYTHON, "--python-platform", PLATFORM, "--constraints", str(constraints), "-"),
     ]
     wanted = "\n".join(requirements)

@@ -89,11 +89,12 @@ def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
     return dressed(task, "Benchmark", TIMED, cached=False).output
 
 
-def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> Any:
+def _publish(int8: Any, report: Any, decisions: Any, target_uri: Any, tolerance: Any) -> Any:
     task = components.publish_model(
         int8_graph=int8,
         result=report.outputs["result"],
         page=report.outputs["page"],
+        decisions=decisions,
         target_uri=target_uri,
         tolerance=tolerance,
     )
@@ -123,7 +124,7 @@ def quantize_int8(
         model_uri: A frozen graph, a folder with a graph and its checkpoint, a SavedModel, or a Keras file.
         calibration_uri: Examples that the ranges are taken from: a folder of images or an .npz file.
         validation_uri: Labelled examples that accuracy is measured on.
-        target_uri: The folder that int8.pb, summary.json and report.html are written to.
+        target_uri: The folder that int8.pb, summary.json, decisions.json and report.html are written to.
         preprocessing: How pixels become the model's input: a preset's name, or a document.
         input_names: Names of the model's inputs, separated by commas; found when empty.
         output_names: Names of the model's outputs, separated by commas; found when empty.
@@ -173,7 +174,8 @@ def quantize_int8(
         log=log,
         tolerance=tolerance,
     )
-    published = _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)
+    report = dressed(report, "Report", GRAPH)
+    published = _publish(int8, report, quantized.outputs["decisions"], target_uri, tolerance)
     clear = components.clear_parts(plan=planned.outputs["plan"], evaluation_plan=judged.outputs["plan"])
     dressed(clear.after(published), "Clear parts", LIGHT, stores=True, cached=False)
 

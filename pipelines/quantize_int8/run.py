@@ -14,7 +14,8 @@ from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.progress import StepLines
 from octavo.report.result import Result
-from octavo.storage import join
+from octavo.runtime.supervisor import supervise
+from octavo.storage import join, prove_writable
 
 HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "pipeline.yaml"
@@ -48,6 +49,7 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
     log = root / "pipeline.log"
     parameters |= {"recipe": recipe.read_text() if recipe else "", "target_uri": target_uri}
     try:
+        prove_writable(target_uri)
         with StepLines(console) as lines:
             run_compiled(COMPILED, parameters, root=root, log=log, lines=lines)
     except OctavoError as fault:
@@ -68,4 +70,5 @@ def _print_figures(console: Console, root: Path) -> None:
 
 
 if __name__ == "__main__":
+    supervise(grace=0)  # kfp would wait for the tasks that run
     main()

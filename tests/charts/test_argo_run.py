@@ -132,22 +132,32 @@ def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer
     assert {name for name in metrics if "top-1" in name or "top1" in name}
 
 
-def test_a_pod_that_fails_once_is_tried_again_and_one_that_always_fails_ends_the_workflow(
+def test_a_pod_that_dies_once_is_tried_again_and_one_that_always_dies_ends_the_workflow(
     manifests: list[Document], store: StorageServer, tmp_path: Path
 ) -> None:
     process = AsProcess()
 
-    def failing(pod: Pod) -> subprocess.CompletedProcess[str]:
+    def dying(pod: Pod) -> subprocess.CompletedProcess[str]:
         times = sum(name == pod.name for name in made.ran)
         if pod.name == "plan-shards" or times == 1:
-            pod.container["args"] = ["--no-such-flag"]
+            pod.container["command"] = ["false"]
         return process(pod)
 
-    made = workflow(manifests, store, tmp_path, failing)
-    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 2"):
+    made = workflow(manifests, store, tmp_path, dying)
+    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 1"):
         made.run()
-    assert made.ran.count("plan-shards") == 3
+    assert made.ran.count("plan-shards") == 6
     assert made.ran.count("fetch-model") == 2
+
+
+def test_a_step_that_says_why_it_cannot_go_on_is_not_tried_again(
+    manifests: list[Document], store: StorageServer, tmp_path: Path
+) -> None:
+    made = workflow(manifests, store, tmp_path, AsProcess())
+    made.globals["workflow.parameters.model_uri"] = store.uri("no-such-model")
+    with pytest.raises(WorkflowFailedError, match=r"fetch-model: exit status 2\n.*no-such-model"):
+        made.run()
+    assert made.ran.count("fetch-model") == 1
 
 
 def test_a_run_without_its_parameters_is_refused(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 
 from chart_files import chart_files, described
 from helm_chart import CHART, CI_VALUES, GOLDEN, Document, Helm, golden_text, with_settings, with_values
+from kubernetes_server import Cluster, kubernetes_server
 
 NAMES = [file.name.removesuffix("-values.yaml") for file in CI_VALUES]
 
@@ -111,6 +114,73 @@ def test_two_schedules_of_one_name_are_refused(helm: Helm) -> None:
     done = helm.template(*with_settings({**SCHEDULE, **again}))
 
     assert "two are named nightly" in done.stderr
+
+
+BEFORE = {"kind": "s3", "endpoint": "http://minio:9000", "region": "", "bucket": "models"}
+"""The object store of the release that is upgraded."""
+
+DISCOVERY: dict[str, Document] = {
+    "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+    "/api/v1": {
+        "kind": "APIResourceList",
+        "groupVersion": "v1",
+        "resources": [{"name": "configmaps", "namespaced": True, "kind": "ConfigMap", "verbs": ["get"]}],
+    },
+}
+"""What Helm asks before it looks an object up."""
+
+
+@pytest.fixture
+def upgraded(
+    helm: Helm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[dict[str, object]], subprocess.CompletedProcess[str]]]:
+    """Renders values for a namespace that holds the release."""
+    metadata = {"name": "octavo-pipeline", "annotations": {"octavo/object-store": json.dumps(BEFORE)}}
+    kept = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata}
+    cluster = Cluster({**DISCOVERY, "/api/v1/namespaces/vision/configmaps/octavo-pipeline": kept})
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with kubernetes_server(cluster, tmp_path / "config"):
+        yield lambda settings: helm.template("--dry-run=server", *with_settings(settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "lost"),
+    [
+        ({}, "objectStore.bucket: the release has models"),
+        ({"objectStore.bucket": "models"}, "objectStore.endpoint: the release has http://minio:9000"),
+        ({"objectStore.kind": "gcs"}, "objectStore.bucket: the release has models"),
+    ],
+    ids=["everything", "endpoint", "bucket"],
+)
+def test_an_upgrade_that_forgets_the_object_store_is_refused(
+    upgraded: Callable[[dict[str, object]], subprocess.CompletedProcess[str]], settings: dict[str, object], lost: str
+) -> None:
+    done = upgraded(settings)
+
+    assert done.returncode != 0
+    assert lost in done.stderr
+    assert "--reset-then-reuse-values" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objectStore.bucket": "models", "objectStore.endpoint": "http://minio:9000"},
+        {"objectStore.bucket": "others", "objectStore.endpoint": "https://s3.amazonaws.com"},
+        {"objectStore.bucket": "models", "objectStore.kind": "gcs"},
+        {"objectStore.bucket": "b", "objectStore.endpoint": "http://minio:9000", "fullnameOverride": "another"},
+    ],
+    ids=["same", "other", "other-kind", "other-release"],
+)
+def test_an_upgrade_that_names_an_object_store_is_not_refused(
+    upgraded: Callable[[dict[str, object]], subprocess.CompletedProcess[str]], settings: dict[str, object]
+) -> None:
+    done = upgraded(settings)
+
+    assert "openapi" in done.stderr, "everything was rendered, and the server here has no schemas to check it by"
+    assert "objectStore" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 from argo_workflows.api_client import Configuration
 from argo_workflows.exceptions import OpenApiException
 from argo_workflows.model import io_argoproj_workflow_v1alpha1_cron_workflow as cron_workflow
@@ -26,6 +27,9 @@ ARGO_KINDS = {
     "CronWorkflow": cron_workflow.IoArgoprojWorkflowV1alpha1CronWorkflow,
 }
 OWN_KINDS = {*ARGO_KINDS, "Pipeline", "PipelineVersion"}
+
+TOKEN_NAME = "workflows.argoproj.io/service-account-token.name"
+"""The annotation by which Argo finds the Secret with an account's token."""
 
 
 def pods_of_argo(template: Document) -> Iterator[Document]:
@@ -185,6 +189,47 @@ def test_only_pods_that_ask_a_kubernetes_api_get_a_token(rendered: dict[str, lis
             assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
         if document["kind"] == "Pod":
             assert document["spec"]["automountServiceAccountToken"] is (name in ARGO)
+
+
+@pytest.mark.parametrize("name", ARGO)
+def test_argos_containers_have_a_token_of_an_account_of_their_own_and_the_step_has_none(
+    rendered: dict[str, list[Document]], name: str
+) -> None:
+    spec = the(rendered[name], "WorkflowTemplate", "octavo")["spec"]
+    account = the(rendered[name], "ServiceAccount", spec["executor"]["serviceAccountName"])
+    token = the(rendered[name], "Secret", account["metadata"]["annotations"][TOKEN_NAME])
+    bound = the(rendered[name], "RoleBinding", "octavo-executor")
+
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["serviceAccountName"] != account["metadata"]["name"]
+    assert token["type"] == "kubernetes.io/service-account-token"
+    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": account["metadata"]["name"]}
+    assert [subject["name"] for subject in bound["subjects"]] == [account["metadata"]["name"]]
+
+
+RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
+"""What the restricted pod security standard wants of a container, beside the pod's seccomp profile."""
+
+
+@pytest.mark.parametrize("name", ARGO)
+def test_argos_containers_are_restricted_and_run_as_the_steps_user(
+    rendered: dict[str, list[Document]], name: str
+) -> None:
+    spec = the(rendered[name], "WorkflowTemplate", "octavo")["spec"]
+    patch = yaml.safe_load(spec["podSpecPatch"])
+    contexts = {c["name"]: c["securityContext"] for c in [*patch["initContainers"], *patch["containers"]]}
+    user = {part: spec["securityContext"][part] for part in ("runAsUser", "runAsGroup")}
+
+    assert contexts == {"init": {**RESTRICTED, **user}, "wait": {**RESTRICTED, **user}}
+
+
+def test_where_the_namespace_gives_the_user_the_controllers_is_taken_from_argos_containers(helm: Helm) -> None:
+    nobody = {"podSecurityContext.runAsUser": "null", "podSecurityContext.runAsGroup": "null"}
+    documents = helm.render(*with_settings({"mode": "argo", "objectStore.bucket": "b", **nobody}))
+    spec = the(documents, "WorkflowTemplate", "octavo")["spec"]
+    (init,) = yaml.safe_load(spec["podSpecPatch"])["initContainers"]
+
+    assert init["securityContext"] == {**RESTRICTED, "runAsUser": None, "runAsGroup": None}
 
 
 @pytest.mark.parametrize("name", NAMES)

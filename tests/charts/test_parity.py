@@ -47,7 +47,8 @@ class CompiledReading:
     def __init__(self, pipeline: Document, platform: Document) -> None:
         self.root, self.components = pipeline["root"]["dag"]["tasks"], pipeline["components"]
         self.executors = pipeline["deploymentSpec"]["executors"]
-        self.stores = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        self.stores = {label for label, each in settings.items() if "secretAsEnv" in each}
 
     def tasks(self) -> Iterator[tuple[Document, Document | None]]:
         """Every task that runs a container, and the loop around it."""
@@ -274,6 +275,7 @@ def test_every_setting_reaches_every_task_of_the_registered_pipeline(everything:
         assert variables["AWS_CA_BUNDLE"] == "/etc/octavo/ca/ca.crt"
         assert [each["mountPath"] for each in settings["secretAsVolume"]] == ["/etc/octavo/ca"]
         assert "secretAsEnv" not in settings
+        assert settings["securityContext"] == {"runAsNonRoot": True}
         assert settings["imagePullPolicy"] == "Always"
         assert settings["nodeSelector"] == {"labels": {"feature.node.kubernetes.io/cpu-cpuid.AVX512VNNI": "true"}}
         assert settings["tolerations"][0]["value"] == "quantization"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from build_image import tags, version
 from engine import Engine
 from kfp_run import NOISE, published_by_kfp
+from marked import reached
 from octavo.cli import COMMANDS, main
 from octavo.image import PUBLISHED
 from quickstart import PIPELINE, QUICKSTART
@@ -156,6 +158,31 @@ def test_bad_input_ends_in_one_sentence_and_status_2(engine: Engine) -> None:
 
     assert done.returncode == 2
     assert done.stderr.startswith("octavo: error: ")
+
+
+@pytest.mark.parametrize("image", [FULL, LIGHT])
+def test_a_container_that_is_stopped_ends_at_once_with_the_status_of_its_signal(engine: Engine, image: str) -> None:
+    waits = ("submit", "--host=http://127.0.0.1:9", "--wait=60")  # for an API that never answers
+    container = engine.docker("run", "--detach", "--network=none", image, *waits).stdout.strip()
+    try:
+        assert reached(lambda: engine.docker("top", container).stdout.count("octavo submit") == 2), (
+            "the first, and its child"
+        )
+        begin = time.monotonic()
+        engine.docker("stop", "--time=60", container)
+
+        assert time.monotonic() - begin < 30
+        assert engine.docker("wait", container).stdout == "143\n"
+        assert engine.docker("logs", container).stderr == "octavo: stopped by SIGTERM\n"
+    finally:
+        engine.docker("rm", "--force", container)
+
+
+def test_a_step_imports_nothing_from_the_folder_that_it_runs_in(engine: Engine) -> None:
+    trap = "cd /tmp; for name in json numpy kfp octavo; do echo 'import os; os._exit(3)' > $name.py; done"
+    done = engine.run(FULL, "sh", "-c", f"{trap}; python3 -m kfp.dsl.executor_main --help && octavo report --help")
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_images_stay_as_small_as_the_documentation_says(engine: Engine) -> None:

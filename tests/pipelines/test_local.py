@@ -4,7 +4,9 @@ import builtins
 import logging
 import os
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from kfp import compiler, dsl
 from rich.console import Console
 
+from marked import Program, python, reached
 from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.progress import StepLines
@@ -62,7 +65,7 @@ def parallel(target: str, word: str, upto: int = 4) -> None:
 
 @dsl.pipeline(name="refused")
 def refused() -> None:
-    refuse(word="this").set_display_name("Read data")
+    refuse(word="this").set_display_name("Read data").set_retry(5, backoff_duration="60s")
 
 
 @dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
@@ -71,6 +74,15 @@ def killed(item: dict[str, int]) -> None:
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL * (int(item["number"]) == 1))
+
+
+@dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
+def hang(item: dict[str, int], folder: str) -> None:
+    import time
+    from pathlib import Path
+
+    Path(folder, f"{int(item['number'])}.begun").touch()
+    time.sleep(600)
 
 
 @dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
@@ -85,6 +97,12 @@ def one_turn_killed(target: str) -> None:
     with dsl.ParallelFor(count(upto=3).output) as item:
         turn = killed(item=item).set_display_name("Work")
     touch(target=target).after(turn).set_display_name("Merge")
+
+
+@dsl.pipeline(name="hanging")
+def hanging(folder: str) -> None:
+    with dsl.ParallelFor(count(upto=2).output) as item:
+        hang(item=item, folder=folder)
 
 
 @dsl.pipeline(name="dead")
@@ -128,7 +146,7 @@ def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
         OctavoError, match=r"^the task 'Read data' failed: this is no data set \(everything .*log.txt\)$"
     ):
         run(refused, tmp_path)
-    assert (tmp_path / "shown.txt").read_text().startswith("failed Read data")
+    assert re.sub(r" +\d+\.\d s", "", (tmp_path / "shown.txt").read_text()) == "failed Read data\n", "tried once"
 
 
 def test_a_task_that_dies_without_a_word_is_named(tmp_path: Path) -> None:
@@ -159,3 +177,59 @@ def test_nothing_of_this_process_stays_changed(tmp_path: Path) -> None:
     before = state()
     run(parallel, tmp_path, target=str(tmp_path / "out"), word="a")
     assert state() == before
+
+
+def test_a_task_imports_nothing_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = tmp_path / "current"
+    trap.mkdir()
+    for name in ("json", "kfp", "octavo", "subprocess"):
+        (trap / f"{name}.py").write_text("import os; os._exit(3)")
+    monkeypatch.chdir(trap)
+    run(parallel, tmp_path, target=str(tmp_path / "out"), word="a", upto=1)
+    assert (tmp_path / "out").exists()
+
+
+HANGING = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from octavo.local import run_compiled
+from octavo.progress import StepLines
+from octavo.runtime.supervisor import supervise
+
+supervise(grace=0)
+folder = Path(sys.argv[1])
+with StepLines(Console(stderr=True)) as lines:
+    run_compiled(
+        folder / "pipeline.yaml", {"folder": str(folder)}, root=folder / "root", log=folder / "log.txt", lines=lines
+    )
+"""
+
+
+@pytest.fixture
+def hung(tmp_path: Path) -> Iterator[Program]:
+    """A run of which two tasks hang, each with its shell."""
+    compiler.Compiler().compile(hanging, str(tmp_path / "pipeline.yaml"))
+    program = Program(python("-c", HANGING, tmp_path), tmp_path, {})
+    assert reached(lambda: program.process.poll() is not None or len(list(tmp_path.glob("*.begun"))) == 2)
+    assert program.process.poll() is None, program.end()
+    yield program
+    for process in program.processes():
+        os.kill(process, signal.SIGKILL)
+    program.process.communicate()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_takes_its_tasks_with_it(hung: Program, number: signal.Signals, status: int) -> None:
+    assert len(hung.processes()) >= 4
+    hung.process.send_signal(number)
+    found, _, err = hung.end()
+
+    assert (found, err.splitlines()[-1]) == (status, f"octavo: stopped by {number.name}")
+    assert hung.processes() == set()
+    assert hung.left() == []
+
+
+def test_the_tasks_of_a_killed_run_do_not_go_on(hung: Program) -> None:
+    hung.process.kill()
+    assert hung.gone()

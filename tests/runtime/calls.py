@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from octavo.errors import CalibrationError
+from octavo.runtime.forks import run_forked
 
 
 class NarrowError(CalibrationError):
@@ -50,3 +55,41 @@ def multiply(path: str) -> None:
 def sleep(_: str) -> None:
     """Hang."""
     time.sleep(60)
+
+
+def hold(folder: str) -> None:
+    """Have two tasks in forks of this process leave a temporary file and their number, and hang."""
+    run_forked([partial(_hang, folder), partial(_hang, folder)], at_once=2)
+
+
+def _hang(folder: str) -> None:
+    tempfile.mkdtemp(prefix="of-a-task-")
+    (Path(folder) / f"{os.getpid()}.task").touch()
+    time.sleep(600)
+
+
+def repeat(request: str) -> None:
+    """Write a word into a file, later."""
+    word, seconds, path = json.loads(request)
+    time.sleep(seconds)
+    Path(path).write_text(word)
+
+
+def litter(path: str) -> None:
+    """Leave a temporary file, say where, and die."""
+    Path(path).write_text(tempfile.mkdtemp())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def descriptors(path: str) -> None:
+    """Write which pipes and sockets this process holds, and then a task in a fork of it."""
+    run_forked([partial(_write_descriptors, f"{path}.task")], at_once=1)
+    _write_descriptors(f"{path}.call")
+
+
+def _write_descriptors(path: str) -> None:
+    found = []
+    for number in range(256):
+        with contextlib.suppress(OSError):
+            found.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+    Path(path).write_text(json.dumps([each for each in found if each.startswith(("pipe:", "socket:"))]))

@@ -36,6 +36,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- define "octavo.executorAccountName" -}}
+{{- printf "%s-executor" (include "octavo.fullname" .) -}}
+{{- end -}}
+
+{{/* Security context of Argo's own containers, which write files to their root: the step's, and the pod's user, whatever
+the controller gives them. A null takes the controller's away. */}}
+{{- define "octavo.executorContext" -}}
+{{- $context := omit .Values.securityContext "readOnlyRootFilesystem" -}}
+{{- range $name := list "runAsUser" "runAsGroup" "runAsNonRoot" -}}
+{{- $_ := set $context $name (ternary (get $.Values.podSecurityContext $name) nil (hasKey $.Values.podSecurityContext $name)) -}}
+{{- end -}}
+{{- toJson $context -}}
+{{- end -}}
+
 {{- define "octavo.image" -}}
 {{- $image := .Values.image.repository -}}
 {{- with .Values.image.registry -}}
@@ -165,8 +179,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* The release's object store, for the check at its next upgrade. */}}
+{{- define "octavo.storeRecord" -}}
+octavo/object-store: {{ pick .Values.objectStore "kind" "endpoint" "region" "bucket" | toJson | quote }}
+{{- end -}}
+
+{{/* Helm forgets at an upgrade what is not given again. A bucket is kept, and an endpoint and a region of one kind. */}}
+{{- define "octavo.keepsStore" -}}
+{{- $now := .Values.objectStore -}}
+{{- range $part := list "artifacts" "pipeline" -}}
+{{- $map := lookup "v1" "ConfigMap" $.Release.Namespace (printf "%s-%s" (include "octavo.fullname" $) $part) -}}
+{{- $before := dig "metadata" "annotations" "octavo/object-store" "{}" $map | fromJson -}}
+{{- range $name := ternary (list "bucket" "endpoint" "region") (list "bucket") (eq $before.kind $now.kind) -}}
+{{- if and (get $before $name) (not (get $now $name)) -}}
+{{- fail (printf "objectStore.%s: the release has %s and the new values have none: Helm forgets what is not given again; add --reset-then-reuse-values, or give all values" $name (get $before $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What no schema can say. */}}
 {{- define "octavo.check" -}}
+{{- include "octavo.keepsStore" . -}}
 {{- $steps := list -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps }}{{- $steps = append $steps .name }}{{- end -}}
 {{- range $name, $_ := .Values.resources -}}

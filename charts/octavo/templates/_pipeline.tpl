@@ -1,7 +1,6 @@
 {{/* The compiled pipeline with this release's image, resources and variables. */}}
 {{- define "octavo.pipelineSpec" -}}
 {{- $spec := .Files.Get "files/pipeline-spec.yaml" | fromYaml -}}
-{{- $stores := (.Files.Get "files/platform-spec.yaml" | fromYaml).platforms.kubernetes.deploymentSpec.executors -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}
 {{- $container := (get $spec.deploymentSpec.executors .executor).container -}}
 {{- $_ := set $container "image" (include "octavo.image" $) -}}

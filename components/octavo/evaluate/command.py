@@ -49,3 +49,5 @@ def command(
         write_json(output, result.model_dump(mode="json"))
     click.echo(f"top-1 {result.top1:.2f} ({result.correct1} of {result.images})")
     click.echo(f"top-5 {result.top5:.2f} ({result.correct5} of {result.images})")
+    if result.at_chance:
+        click.echo("No better than guessing: check the preprocessing first, then the order of the classes.", err=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.data.blocks import Labels
 from octavo.errors import DataError
+from octavo.evaluate.chance import at_chance
 from octavo.graph.tensors import Array
 
 WITH_BACKGROUND = 1001
@@ -28,6 +29,7 @@ class Evaluation(BaseModel):
         correct5: images behind `top5`.
         predictions: the best class of each image, in the data set's order, as the graph counts classes.
         label_offset: the graph's class of label 0.
+        at_chance: whether its answers tell no more about the labels than guesses would.
         batch_size: images that went through the graph at once.
         seconds: time spent in the graph, over all shards, the first run of each left out where there are more.
     """
@@ -42,6 +44,7 @@ class Evaluation(BaseModel):
     correct5: int
     predictions: list[int]
     label_offset: int
+    at_chance: bool = False
     batch_size: int
     seconds: float
 
@@ -110,6 +113,7 @@ def merge_rankings(rankings: Sequence[Ranking]) -> Evaluation:
         correct5=correct5,
         predictions=best[:, 0].tolist(),
         label_offset=offset,
+        at_chance=at_chance(best[:, 0].tolist(), (labels + offset).tolist()),
         batch_size=first.batch_size,
         seconds=sum(ranking.seconds for ranking in ordered),
     )

@@ -14,11 +14,12 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO
 
 from octavo import errors
 from octavo.errors import OctavoError, StorageError
+from octavo.runtime.lifetime import fork, how_ended
 
 ATTEMPTS = 3
 """How often a task is begun, at most."""
@@ -33,18 +34,13 @@ class TaskDiedError(OctavoError):
     """A task's process ended without a word each time."""
 
 
-def _unnamed_file() -> IO[str]:
-    return tempfile.TemporaryFile("w+")
-
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Run:
-    """A task that is in hand."""
+    """A task that is to be done, or in hand."""
 
     number: int
     attempt: int = 1
     not_before: float = 0.0
-    told: IO[str] = field(default_factory=_unnamed_file)
 
 
 def run_forked(tasks: Sequence[Task], *, at_once: int, attempts: int = ATTEMPTS) -> dict[int, OctavoError]:
@@ -60,19 +56,21 @@ def run_forked(tasks: Sequence[Task], *, at_once: int, attempts: int = ATTEMPTS)
         Number of a task -> why it could not be done; empty where all were.
     """
     waiting = deque(_Run(number) for number in range(len(tasks)))
-    running: dict[int, _Run] = {}
+    running: dict[int, tuple[_Run, IO[str]]] = {}
     failed: dict[int, OctavoError] = {}
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 run = waiting.popleft()
                 time.sleep(max(0.0, run.not_before - time.monotonic()))
-                running[_forked(tasks[run.number], run)] = run
+                word = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the task is in hand
+                running[_forked(tasks[run.number], word)] = run, word
             process, status = os.waitpid(-1, 0)
-            run = running.pop(process)
-            if status == 0:
+            run, told = running.pop(process)
+            with told:
+                fault = _fault(told, run, os.waitstatus_to_exitcode(status)) if status else None
+            if fault is None:
                 continue
-            fault = _fault(run, os.waitstatus_to_exitcode(status))
             if run.attempt < attempts and isinstance(fault, TaskDiedError | StorageError):
                 pause = PAUSE_SECONDS * 2 ** (run.attempt - 1)
                 waiting.append(_Run(run.number, run.attempt + 1, time.monotonic() + pause))
@@ -85,10 +83,10 @@ def run_forked(tasks: Sequence[Task], *, at_once: int, attempts: int = ATTEMPTS)
     return failed
 
 
-def _forked(task: Task, run: _Run) -> int:
-    child = os.fork()
+def _forked(task: Task, told: IO[str]) -> int:
+    child = fork()
     if child == 0:
-        _do_and_exit(task, run.told)
+        _do_and_exit(task, told)
     return child
 
 
@@ -107,12 +105,11 @@ def _do_and_exit(task: Task, told: IO[str]) -> None:
         os._exit(status)
 
 
-def _fault(run: _Run, status: int) -> OctavoError:
-    run.told.seek(0)
-    text = run.told.read()
-    if text:
+def _fault(told: IO[str], run: _Run, status: int) -> OctavoError:
+    told.seek(0)
+    text = told.read()
+    if text and status > 0:
         kind, message = json.loads(text)
         fault: OctavoError = getattr(errors, kind)(message)
         return fault
-    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    return TaskDiedError(f"its process {how}, at the attempt {run.attempt}")
+    return TaskDiedError(f"its process {how_ended(status)}, at the attempt {run.attempt}")

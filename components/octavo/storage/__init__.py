@@ -3,6 +3,7 @@
     open_store(uri) -> Store, key      the store's verbs: store.py
     claimed(folder, owner)         to write a folder while nobody else does
     at_most(seconds)               how long a store that is away is tried again
+    prove_writable(folder)         before the work whose results go there
     open_object(uri) -> a file     to read a part of a large object
     read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), delete_folder(uri),
     join(uri, name)
@@ -16,6 +17,7 @@ from octavo.storage.ranges import open_object
 from octavo.storage.store import ConflictError, MissingObjectError, Store, StoredObject, UnavailableError
 from octavo.storage.transfer import delete_folder, download, exists, join, list_objects, open_store, read_bytes, upload
 from octavo.storage.uri import Uri, parse_uri
+from octavo.storage.writable import prove_writable
 
 __all__ = [
     "Claim",
@@ -35,6 +37,7 @@ __all__ = [
     "open_object",
     "open_store",
     "parse_uri",
+    "prove_writable",
     "read_bytes",
     "upload",
 ]
