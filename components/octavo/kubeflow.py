@@ -18,8 +18,8 @@ import click
 from octavo.away import PASSING, StillAwayError, asked_again
 from octavo.errors import ClusterError
 
-OLDEST = (2, 16)
-"""The oldest version of Kubeflow Pipelines on which runs work: earlier ones know no security context of a step."""
+OLDEST = (2, 15)
+"""The oldest version of Kubeflow Pipelines on which runs work: earlier ones refuse a Secret's entry that is absent."""
 
 Answer = TypeVar("Answer")
 

@@ -25,7 +25,7 @@ from octavo.runtime import lifetime
 STARTED = re.compile(r"Executing task '(?P<task>.+)'")
 FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
 COLOURS = re.compile(r"\x1b\[\d+m")
-SENTENCE = re.compile(r"^\s*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+SENTENCE = re.compile(r"^[ \t]*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
 
 PARENT = "OCTAVO_PARENT"
 """The variable that tells a task's shell, and its Python, who starts it."""

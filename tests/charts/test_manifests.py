@@ -232,6 +232,16 @@ def test_where_the_namespace_gives_the_user_the_controllers_is_taken_from_argos_
     assert init["securityContext"] == {**RESTRICTED, "runAsUser": None, "runAsGroup": None}
 
 
+def test_a_network_policy_lets_pods_reach_names_and_the_stores_and_nobody_reach_them(helm: Helm) -> None:
+    policy = the(helm.render(*with_settings({"networkPolicy.enabled": "true"})), "NetworkPolicy", "octavo")["spec"]
+    names, stores = [{each["port"] for each in rule["ports"]} for rule in policy["egress"]]
+
+    assert names == {53, 5353}, "OpenShift's name server listens on 5353"
+    assert stores >= {443, 6443, 8333, 9000}
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_extra_labels_are_on_every_object(helm: Helm, name: str) -> None:
     file = next(file for file in CI_VALUES if file.name.startswith(f"{name}-values"))

@@ -29,6 +29,7 @@ from quickstart import PIPELINE
 PAGES = [
     *(ROOT / name for name in ("README.md", "components/README.md", "docs/graph-tools.md")),
     *(ROOT / "docs" / name for name in ("images.md", "own-pipeline.md", "calibration.md")),
+    *(ROOT / "docs" / name for name in ("testing-on-a-cluster.md", "testing-on-kubeflow.md")),
 ]
 README = PAGES[0].read_text()
 

@@ -102,11 +102,11 @@ def test_an_api_that_answers_is_told_with_its_mode(host: str, run: Run, state: S
 @pytest.mark.parametrize(
     ("version", "status", "words"),
     [
-        ("2.16.0", 0, "answers, 2.16.0, "),
+        ("2.15.0", 0, "answers, 2.15.0, "),
         ("v2.18.0-rc.1", 0, "answers, v2.18.0-rc.1, "),
-        ("unknown", 0, "no version is told, wanted 2.16 or later"),
-        ("2.15.2", 2, "is Kubeflow Pipelines 2.15.2; wanted 2.16 or later"),
-        ("1.8.22", 2, "is Kubeflow Pipelines 1.8.22; wanted 2.16 or later"),
+        ("unknown", 0, "no version is told, wanted 2.15 or later"),
+        ("2.14.3", 2, "is Kubeflow Pipelines 2.14.3; wanted 2.15 or later"),
+        ("1.8.22", 2, "is Kubeflow Pipelines 1.8.22; wanted 2.15 or later"),
     ],
 )
 def test_the_version_of_kubeflow_is_checked(

@@ -17,8 +17,9 @@ from rich.console import Console
 
 from marked import Program, python, reached
 from octavo.errors import OctavoError
-from octavo.local import run_compiled
+from octavo.local import SENTENCE, run_compiled
 from octavo.progress import StepLines
+from time_limit import within
 
 
 @dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
@@ -147,6 +148,14 @@ def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
     ):
         run(refused, tmp_path)
     assert re.sub(r" +\d+\.\d s", "", (tmp_path / "shown.txt").read_text()) == "failed Read data\n", "tried once"
+
+
+def test_the_sentence_is_found_in_a_long_log_of_anything() -> None:
+    texts = ("\n", " ", "Error", "a.b\n", "Error: ", "x" * 100 + "\n")
+    for text in texts:
+        with within(seconds=20):
+            log = f"{text * 200_000}\n  octavo.errors.DataError: the folder is empty\n"
+            assert SENTENCE.findall(log)[-1] == "the folder is empty"
 
 
 def test_a_task_that_dies_without_a_word_is_named(tmp_path: Path) -> None:

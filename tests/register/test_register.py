@@ -291,13 +291,13 @@ def test_a_server_that_is_too_old_is_refused_before_anything_is_written(
     status, _, err = run("register", f"--registration={write()}", f"--pipeline-file={COMPILED}", f"--host={host}")
 
     assert status == 2
-    assert "is Kubeflow Pipelines 2.14.3; wanted 2.16 or later: update it, or install the chart in mode argo" in err
+    assert "is Kubeflow Pipelines 2.14.3; wanted 2.15 or later: update it, or install the chart in mode argo" in err
     assert state.writes == []
 
 
 def test_a_server_that_does_not_say_its_version_is_told(register: Callable[..., list[str]], state: State) -> None:
     state.version = "unknown"
-    assert register()[0] == "the server does not say its version; wanted 2.16 or later"
+    assert register()[0] == "the server does not say its version; wanted 2.15 or later"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from octavo.graph.log_records import format_examples
 from octavo.report.report import write_report
 from octavo.report.result import Result
 from report_inputs import ReportInputs, verdict
+from whole_logs import whole
 
 
 def test_the_figures_of_a_whole_run(inputs: ReportInputs) -> None:
@@ -137,7 +138,7 @@ def test_a_graph_file_that_is_missing_is_named(inputs: ReportInputs) -> None:
 def test_examples_that_are_missing_from_the_calibration_are_stated(inputs: ReportInputs) -> None:
     inputs.decisions["recipe"]["calibration"] = {"algorithm": "kl"}
     inputs.log = inputs.folder / "log.txt"
-    inputs.log.write_text("".join(f"{format_examples(0, 480)}\n{format_examples(480, 500, missing=True)}\n"))
+    inputs.log.write_text("\n".join(whole(format_examples(0, 480), format_examples(480, 500, missing=True))))
     calibrated = inputs.write().calibrated
     assert (calibrated.examples, calibrated.missing) == (500, 20)
     page = " ".join((inputs.folder / "report.html").read_text().split())

@@ -40,8 +40,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s-executor" (include "octavo.fullname" .) -}}
 {{- end -}}
 
-{{/* Security context of Argo's own containers, which write files to their root: the step's, and the pod's user, whatever
-the controller gives them. A null takes the controller's away. */}}
+{{/* Security context of Argo's own containers: the step's, but for the root, which stays writable as Argo has it, and the
+pod's user, whatever the controller gives them. A null takes the controller's away. */}}
 {{- define "octavo.executorContext" -}}
 {{- $context := omit .Values.securityContext "readOnlyRootFilesystem" -}}
 {{- range $name := list "runAsUser" "runAsGroup" "runAsNonRoot" -}}

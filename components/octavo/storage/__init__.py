@@ -2,8 +2,8 @@
 
     open_store(uri) -> Store, key      the store's verbs: store.py
     claimed(folder, owner)         to write a folder while nobody else does
-    at_most(seconds)               how long a store that is away is tried again
     prove_writable(folder)         before the work whose results go there
+    at_most(seconds)               how long a store that is away is tried again
     open_object(uri) -> a file     to read a part of a large object
     read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), delete_folder(uri),
     join(uri, name)
