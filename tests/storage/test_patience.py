@@ -366,6 +366,17 @@ def test_failures_far_apart_are_outages_of_their_own(monkeypatch: pytest.MonkeyP
         time.sleep(0.15)
 
 
+def test_what_always_breaks_late_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "0.2")
+    monkeypatch.setattr(patience, "NEW_OUTAGE_SECONDS", 0.05)
+    tries, count = Patience(), 0
+    fault = UnavailableError("a: the store is away", "the store", "is away")
+    while tries.waits(fault) and count < 50:
+        count += 1
+        time.sleep(0.1)
+    assert patience.MOST_OUTAGES <= count < 50
+
+
 def test_an_outer_limit_is_undone_by_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "5")
     fault = UnavailableError("a: the store is away", "the store", "is away")
@@ -455,7 +466,9 @@ def test_a_claim_outlives_an_outage_longer_than_its_lease_though_another_waits(
 
 
 @pytest.mark.usefixtures("quick")
-def test_work_under_a_claim_waits_for_the_store_to_come_back(server: StorageServer, proxied: Proxied) -> None:
+def test_work_under_a_claim_waits_for_the_store_to_come_back_and_says_so_once(
+    server: StorageServer, proxied: Proxied, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = server.uri(f"kept/{server.scheme}")
     proxy = proxied()
     with claimed(folder, "a writer") as mine:
@@ -463,6 +476,10 @@ def test_work_under_a_claim_waits_for_the_store_to_come_back(server: StorageServ
         mine.keep(lambda: write(f"{folder}/a", b"x"))
         timer.join()
     assert read_bytes(f"{folder}/a") == b"x"
+    assert [line.partition(";")[2] or line.partition(" answers")[1] for line in told(caplog)] == [
+        " trying for up to 60 s",
+        " answers",
+    ]
 
 
 @pytest.mark.usefixtures("quick")
