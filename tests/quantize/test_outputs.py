@@ -91,6 +91,7 @@ def data(models: tuple[Path, dict[str, Any]], tmp_path: Path) -> str:
     return str(tmp_path / "data.npz")
 
 
+@pytest.mark.int8
 def test_one_command_takes_all_heads_of_a_frozen_graph_and_says_which_it_scored(
     models: tuple[Path, dict[str, Any]], data: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -106,6 +107,7 @@ def test_one_command_takes_all_heads_of_a_frozen_graph_and_says_which_it_scored(
             assert value.shape == expected[name].shape
 
 
+@pytest.mark.int8
 def test_outputs_that_cannot_be_scored_are_told_before_calibration(
     models: tuple[Path, dict[str, Any]], data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
