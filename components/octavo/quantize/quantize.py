@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +17,12 @@ from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
     from octavo.report.result import Result
+
+LOG = logging.getLogger(__name__)
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """Entered with a step's name when it begins, left when it ends."""
@@ -166,12 +170,16 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     with step("Summarize"):
         summarize(files.model, files.summary, job.inputs, job.outputs)
     ends = read_ends(files.summary)
+    for note in ends.notes:
+        LOG.warning("%s", note)
     check_declared(files.summary, job.preprocessing)
     graphs = Graphs.model_validate(
         {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}
     )
     with step("Optimize"):
         graphs.optimize()
+        if job.validation is not None:
+            graphs.check_scored()
     return graphs
 
 
@@ -216,7 +224,9 @@ def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
 
     if job.validation is not None:
         with step("Evaluate FP32"):
-            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+            scored = _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+        if note := scored.note():
+            LOG.warning("%s", note)
         with step("Evaluate INT8"):
             _evaluate(files.int8, files.int8_evaluation, job.validation, job, graphs)
     with step("Benchmark"):
@@ -244,7 +254,7 @@ def _report(job: Job, files: Files, step: Step) -> Result:
         )
 
 
-def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> None:
+def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> Evaluation:
     from octavo.evaluate.evaluate import evaluate_file
 
     result = evaluate_file(
@@ -257,3 +267,4 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         workers=job.workers,
     )
     write_json(evaluation, result.model_dump(mode="json"))
+    return result
