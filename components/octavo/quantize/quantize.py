@@ -112,7 +112,7 @@ class Quantized:
             raise StorageError(
                 f"{fault}; the model is kept in {kept!r}: publish it with `octavo publish-model {kept}/int8.pb "
                 f"--summary {kept}/summary.json --decisions {kept}/decisions.json --report {kept}/report.html "
-                f"--tolerance {self._tolerance:g} --target {shlex.quote(target)}`"
+                f"--tolerance {self._tolerance} --target {shlex.quote(target)}`"
             ) from fault
 
     def _publish(self, target: str) -> None:
@@ -160,6 +160,7 @@ def int8_graph(job: Job, files: Files, step: Step) -> Graphs:
 
 def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     """The model as an optimized FP32 graph."""
+    from octavo.data.declared import check_declared
     from octavo.ends import read_ends
     from octavo.fetch_model.fetch import fetch_model
     from octavo.quantize.graphs import Graphs, summarize
@@ -171,6 +172,7 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     ends = read_ends(files.summary)
     for note in ends.notes:
         LOG.warning("%s", note)
+    check_declared(files.summary, job.preprocessing)
     graphs = Graphs.model_validate(
         {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}
     )
