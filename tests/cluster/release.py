@@ -26,7 +26,15 @@ SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 SECONDS = 900
 """How long a step may take to come, and a run to end: a busy machine is slow."""
 
-FIND_CHILD = "child = int(Path('/proc/1/task/1/children').read_text().split()[0])"
+SIGNAL = """\
+import os
+from pathlib import Path
+
+for status in Path("/proc").glob("[0-9]*/status"):
+    if "\\nPPid:\\t1\\n" in status.read_text():
+        os.kill(int(status.parent.name), NUMBER)
+"""
+"""For the Python of a step: a signal to the program that the first process, Argo's emissary, has started."""
 
 STEPS = [step["name"] for step in yaml.safe_load((CHART / "files" / "steps.yaml").read_text())["steps"]]
 
@@ -93,8 +101,8 @@ class Run:
         return eventually(f"the end of {self.name}", seconds, look)
 
     def signal(self, pod: str, number: signal.Signals) -> None:
-        """Send the program of a step a signal: the one that Argo's emissary, the first process, has started."""
-        program = f"import os; from pathlib import Path; {FIND_CHILD}; os.kill(child, {int(number)})"
+        """Send the program of a step a signal."""
+        program = SIGNAL.replace("NUMBER", str(int(number)))
         kubectl("-n", self.namespace, "exec", pod, "-c", "main", "--", "python3", "-c", program)
 
     def delete(self) -> None:
