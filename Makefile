@@ -6,8 +6,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIPELINE := pipelines/quantize_int8
 BASE_IMAGE ?= python:3.11-slim
+ENGINE := images/octavo/container_engine.py
 
-.PHONY: run test lint format compile docs chart train fuzz benchmark image base-image lock audit clean
+CLUSTER := PYTHONPATH=tests:components:charts:images/octavo $(BIN)/python -m cluster
+CLUSTER_FLAGS ?= -x
+
+.PHONY: run test cluster cluster-down test-cluster lint format compile docs chart train fuzz benchmark image base-image lock audit clean
 
 # Quantize the quick start's model through the compiled pipeline.
 run: .venv/installed-run
@@ -16,6 +20,18 @@ run: .venv/installed-run
 # Check style and types, then run every test.
 test: lint $(BIN)/helm
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# Bring up a Kubernetes of one node on this machine, with Argo Workflows and octavo's image (root; minutes the first time).
+cluster: .venv/installed-test $(BIN)/helm
+	$(CLUSTER) up
+
+# Stop it, and leave nothing but what was built.
+cluster-down: .venv/installed-test
+	$(CLUSTER) down
+
+# Run the tests that need it, or the cluster that KUBECONFIG leads to (an hour).
+test-cluster: .venv/installed-test $(BIN)/helm
+	$(BIN)/python -m pytest tests/cluster/live $(CLUSTER_FLAGS)
 
 # Run the pre-commit hooks over all files: ruff, mypy, hygiene.
 lint: .venv/installed-test
@@ -57,11 +73,11 @@ benchmark: .venv/installed-run
 
 # Build the container images, and list their packages and licences in dist/inventory.
 image:
-	$(PYTHON) images/octavo/build_image.py --base-image $(BASE_IMAGE)
+	$(PYTHON) $(ENGINE) $(PYTHON) images/octavo/build_image.py --base-image $(BASE_IMAGE)
 
 # Make local/python:3.11-slim, a base for the images where no registry is reachable.
 base-image:
-	images/local_base.sh
+	$(PYTHON) $(ENGINE) images/local_base.sh
 
 # Take the newest versions of the images' packages that pyproject.toml allows, with their hashes.
 lock: .venv/installed-image

@@ -98,7 +98,8 @@ def _parameter(given: dict[str, Any]) -> dict[str, Any]:
 
 def _credentials(platform: dict[str, Any]) -> dict[str, Any]:
     """The entries of the object store's Secret that become variables, and the folder that it is mounted at."""
-    first = next(iter(platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()))
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
+    first = next(settings for settings in executors if "secretAsEnv" in settings)
     return {
         "variables": [entry["envVar"] for entry in first["secretAsEnv"][0]["keyToEnv"]],
         "folder": first["secretAsVolume"][0]["mountPath"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -27,7 +28,8 @@ def step_table(pipeline: Document, platform: Document) -> list[dict[str, Any]]:
     """
     flat = {task.key: task for task in _tasks(pipeline)}
     names = {key: _slug(task.body["taskInfo"]["name"]) for key, task in flat.items()}
-    stores = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    stores = {label for label, settings in executors.items() if "secretAsEnv" in settings}
     steps = [_step(task, pipeline, names, stores) for task in flat.values()]
     return _sorted(steps)
 
@@ -52,7 +54,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower())
 
 
-def _step(task: _Task, pipeline: Document, names: Document, stores: Document) -> dict[str, Any]:
+def _step(task: _Task, pipeline: Document, names: Document, stores: AbstractSet[str]) -> dict[str, Any]:
     component = pipeline["components"][task.body["componentRef"]["name"]]
     container = pipeline["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
     inputs, outputs = task.body.get("inputs", {}), component.get("outputDefinitions", {})
@@ -73,7 +75,6 @@ def _step(task: _Task, pipeline: Document, names: Document, stores: Document) ->
             "limit": str(retry["maxRetryCount"]),
             "duration": retry["backoffDuration"],
             "factor": str(int(retry["backoffFactor"])),
-            "cap": retry["backoffMaxDuration"],
         },
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ reaches b and b reaches c, there is none from a to c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
@@ -65,7 +66,8 @@ def draw(pipeline: Mapping[str, Any], platform: Mapping[str, Any]) -> str:
         platform: the second one, about Kubernetes.
     """
     dag = pipeline["root"]["dag"]["tasks"]
-    keyed = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    keyed = {label for label, settings in executors.items() if "secretAsEnv" in settings}
     tasks = {name: _task(task, pipeline["components"], keyed) for name, task in dag.items()}
     links = reduced({name: frozenset(_producers(task)) for name, task in dag.items()})
     return _svg(tasks, links, _places(links))
@@ -83,7 +85,7 @@ def reduced(links: Links) -> dict[str, frozenset[str]]:
     return {name: direct.difference(*map(ancestors, direct)) for name, direct in links.items()}
 
 
-def _task(task: Mapping[str, Any], components: Mapping[str, Any], keyed: Mapping[str, Any]) -> Task:
+def _task(task: Mapping[str, Any], components: Mapping[str, Any], keyed: AbstractSet[str]) -> Task:
     component = components[task["componentRef"]["name"]]
     if "dag" not in component:
         return Task(task["taskInfo"]["name"], repeated=False, stores=component["executorLabel"] in keyed)

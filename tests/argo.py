@@ -34,6 +34,9 @@ FIELDS = {"image", "imagePullPolicy", "command", "args", "env", "resources", "se
 PLACEHOLDER = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 
 
+TRIED_AGAIN = 'asInt(lastRetry.exitCode) != 2 && !(lastRetry.message contains "OOMKilled")'
+"""When a step that failed is tried again."""
+
 Entries = Mapping[str, Mapping[str, str]]
 """Secrets or ConfigMaps by name, each its entries."""
 
@@ -303,8 +306,9 @@ class Workflow:
         if given.keys() != wanted:
             raise WorkflowFailedError(f"{name}: given {sorted(given)}, wanted {sorted(wanted)}")
         local = {**self.globals, **{f"inputs.parameters.{each}": value for each, value in given.items()}}
-        limit = int(template["retryStrategy"]["limit"])
-        for attempt in range(limit + 1):
+        strategy = template["retryStrategy"]
+        assert (strategy["retryPolicy"], strategy["expression"]) == ("Always", TRIED_AGAIN)
+        for attempt in range(int(strategy["limit"]) + 1):
             with self._lock:
                 self.ran.append(name)
             out = self.folder / name / str(attempt)
@@ -312,6 +316,8 @@ class Workflow:
             if done.returncode == 0:
                 self._keep(task, template, local, out)
                 return
+            if done.returncode == 2:
+                break
         raise WorkflowFailedError(f"{name}: exit status {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
     def _ready(

@@ -8,23 +8,20 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from container_engine import NoEngineError, answers, find_client, own_address, running_address, start, stop
+
+__all__ = ["Engine", "NoEngineError", "shared_engine"]
+
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60.0
 BASE_IMAGE = "local/python:3.11-slim"
-
-
-class NoEngineError(Exception):
-    """Why no container engine can be had here."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def shared_engine() -> Iterator[Engine]:
     Raises:
         NoEngineError: when none runs here and none can be started.
     """
-    client = _client()
+    client = find_client()
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
     folder = Path(tempfile.gettempdir()) / f"octavo-engine-{run}"
     _stop_forsaken(folder)
@@ -118,52 +115,14 @@ def shared_engine() -> Iterator[Engine]:
                 _stop(folder)
 
 
-def _client() -> str:
-    """A `docker` with BuildKit: Debian's has it, another one earlier on the path may not."""
-    folders = dict.fromkeys(["/usr/bin", *os.get_exec_path()])
-    for docker in (Path(folder) / "docker" for folder in folders):
-        if os.access(docker, os.X_OK):
-            variables = {**os.environ, "DOCKER_BUILDKIT": "1"}
-            shown = subprocess.run([docker, "build", "--help"], env=variables, capture_output=True, check=False)
-            if b"--secret" in shown.stdout:
-                return str(docker)
-    raise NoEngineError("no `docker` with BuildKit is installed (Debian: apt-get install docker.io mmdebstrap)")
-
-
 def _address(client: str, folder: Path) -> str:
     """DOCKER_HOST of the engine that runs here, or else of this run's own, started now by the first who asks."""
-    theirs = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if _answers(client, theirs):
+    if theirs := running_address(client):
         return theirs
     with _locked(folder / "start.lock"):
-        ours = f"unix://{folder / 'docker.sock'}"
-        if not _answers(client, ours):
-            _start(client, folder, ours)
-        return ours
-
-
-def _answers(client: str, address: str) -> bool:
-    return subprocess.run([client, "--host", address, "info"], capture_output=True, check=False).returncode == 0
-
-
-def _start(client: str, folder: Path, address: str) -> None:
-    daemon = shutil.which("dockerd", path=f"/usr/sbin:/usr/bin{os.pathsep}{os.environ['PATH']}")
-    if daemon is None:
-        raise NoEngineError("no container engine runs here, and no dockerd is installed")
-    if os.geteuid() != 0:
-        raise NoEngineError("no container engine runs here, and only root can start one")
-    places = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}", f"--pidfile={folder / 'dockerd.pid'}"]
-    own_network = ["--bridge=none", "--iptables=false"]  # containers have the host's network or none
-    log = folder / "dockerd.log"
-    with log.open("wb") as output:  # no child of this process: whoever is the last stops it
-        command = ["setsid", "--fork", daemon, "--host", address, *places, *own_network]
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
-    deadline = time.monotonic() + START_SECONDS
-    while not _answers(client, address):
-        said = log.read_text(errors="replace")
-        if "failed to start daemon" in said or time.monotonic() > deadline:
-            raise NoEngineError(f"dockerd does not start here: {' '.join(said.splitlines()[-1:])}")
-        time.sleep(0.2)
+        if not answers(client, own_address(folder)):
+            start(client, folder)
+        return own_address(folder)
 
 
 def _was_last(users: int) -> bool:
@@ -177,23 +136,8 @@ def _was_last(users: int) -> bool:
 
 def _stop(folder: Path) -> None:
     """Stop the engine whose folder it is, where there is one, and remove what it kept."""
-    file = folder / "dockerd.pid"
-    if file.exists():
-        pid = int(file.read_text())
-        deadline = time.monotonic() + START_SECONDS
-        if _runs(pid, folder):
-            os.kill(pid, signal.SIGTERM)
-        while _runs(pid, folder) and time.monotonic() < deadline:
-            time.sleep(0.1)
+    stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(pid: int, folder: Path) -> bool:
-    """Whether the process is the engine of that folder."""
-    try:
-        return str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def _stop_forsaken(ours: Path) -> None:

@@ -28,6 +28,7 @@ class Cluster:
         forbidden: paths that the caller may not read.
         on_create: called with a created object; may change it.
         on_get: called with an object before it is sent; may change it.
+        failing: how many questions after a Workflow to answer with 503 before working again.
         requests: every request, as METHOD path.
     """
 
@@ -36,17 +37,17 @@ class Cluster:
     forbidden: set[str] = field(default_factory=set)
     on_create: Callable[[Any], object] = bool
     on_get: Callable[[Any], object] = bool
+    failing: int = 0
     requests: list[str] = field(default_factory=list)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         self.requests.append(f"{method} {path}")
-        if path in self.forbidden:
-            return 403, _status(403, f"{path} is forbidden: User cannot do that")
+        if (refusal := self._refusal(method, path)) is not None:
+            return refusal
         if method == "POST":
             return self._create(path, body)
-        if path.endswith("/log") and path.split("/")[-2] in self.logs:
-            printed = self.logs[path.split("/")[-2]].splitlines()
-            return 200, "\n".join(printed[-int(query["tailLines"]) :]) + "\n"
+        if method == "GET" and (found := self._derived(path, query)) is not None:
+            return 200, found
         if path not in self.objects:
             kind, name = path.split("/")[-2:]
             return 404, _status(404, f'{kind} "{name}" not found')
@@ -54,6 +55,30 @@ class Cluster:
             return 200, self.objects.pop(path)
         self.on_get(self.objects[path])
         return 200, self.objects[path]
+
+    def _refusal(self, method: str, path: str) -> tuple[int, Any] | None:
+        if self.failing and method == "GET" and "/workflows/" in path:
+            self.failing -= 1
+            return 503, _status(503, "the server is currently unable to handle the request")
+        if path in self.forbidden:
+            return 403, _status(403, f"{path} is forbidden: User cannot do that")
+        return None
+
+    def _derived(self, path: str, query: dict[str, str]) -> Any:
+        """What is asked for that is no object: a pod's log, or a list by label; None for others."""
+        if path.endswith("/log") and path.split("/")[-2] in self.logs:
+            printed = self.logs[path.split("/")[-2]].splitlines()
+            return "\n".join(printed[-int(query["tailLines"]) :]) + "\n"
+        if path.endswith("/pods") and "labelSelector" in query:
+            return self._pods(path, query["labelSelector"])
+        return None
+
+    def _pods(self, path: str, selector: str) -> dict[str, Any]:
+        """The pods of a namespace that have a label."""
+        label, _, value = selector.partition("=")
+        there = (found for name, found in self.objects.items() if name.startswith(f"{path}/"))
+        chosen = [pod for pod in there if pod["metadata"].get("labels", {}).get(label) == value]
+        return {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": chosen}
 
     def _create(self, path: str, body: Any) -> tuple[int, Any]:
         metadata = body["metadata"]

@@ -29,6 +29,7 @@ class CuttingProxy:
         most_cuts: how many connections may be cut; the next ones work.
         resets: whether a cut is a reset, instead of an orderly end.
         refusals: how many of the next requests are answered 503, and nothing else.
+        spared: how many requests are passed on before those.
         damaged_byte: the byte from the client, counted over a connection, of which a bit is flipped; None for none.
         pause_seconds: how long it waits after each piece that it passes on.
         piece_bytes: how much a piece is, at most.
@@ -40,32 +41,48 @@ class CuttingProxy:
         url = urlsplit(endpoint)
         self._server = (url.hostname or "", url.port or 80)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._port = self._listener.getsockname()[1]
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._port}"
         self.to_server: int | None = None
         self.to_client: int | None = None
         self.most_cuts = 1_000_000
         self.resets = False
         self.refusals = 0
+        self.spared = 0
         self.damaged_byte: int | None = None
         self.pause_seconds = 0.0
         self.piece_bytes = 65536
         self.cuts = 0
         self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def leave(self, seconds: float) -> threading.Timer:
+        """Refuse and cut every connection for a time; the timer ends when the proxy is back."""
+        self._hang_up()
+        timer = threading.Timer(seconds, self._come_back)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def close(self) -> None:
         """Stop listening, close every connection and wait for the threads."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._threads[0].join()
-        for one in self._sockets:
-            _shut(one)
+        self._hang_up()
         for thread in self._threads:
             thread.join(10)
         for one in self._sockets:
             one.close()
+
+    def _come_back(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._start(self._accept)
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in self._sockets:
+            _shut(one)
 
     def _accept(self) -> None:
         while True:
@@ -75,6 +92,14 @@ class CuttingProxy:
                 return
             self._sockets.append(client)
             self._start(self._serve, client)
+
+    def _refuses(self) -> bool:
+        """Whether the next request is refused."""
+        if self.spared > 0 or self.refusals <= 0:
+            self.spared -= 1
+            return False
+        self.refusals -= 1
+        return True
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
@@ -95,8 +120,7 @@ class CuttingProxy:
         passed = 0
         with contextlib.suppress(OSError):
             while data := bytearray(source.recv(self.piece_bytes)):
-                if self.refusals > 0 and data.startswith(METHODS):
-                    self.refusals -= 1
+                if data.startswith(METHODS) and self._refuses():
                     source.sendall(BUSY)
                     break
                 if damaged is not None and passed <= damaged < passed + len(data):

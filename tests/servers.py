@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -20,6 +20,9 @@ import pytest
 
 START_SECONDS = 60.0
 """How long a server may take to answer: a busy machine is slow, a broken start ends at once."""
+
+ONE_VOLUME_A_BUCKET = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""A variable of SeaweedFS's."""
 
 _numbers = count(1)
 
@@ -57,25 +60,29 @@ class StorageServer:
             monkeypatch.setenv(name, value)
 
 
-@contextmanager
-def seaweedfs(folder: Path) -> Iterator[StorageServer]:
-    """A SeaweedFS S3 server that knows an admin and a `reader`, who may not write (their secrets: NAME-secret)."""
+def weed_command(folder: Path, address: str, ports: Sequence[int]) -> list[str]:
+    """The command of a SeaweedFS S3 server that knows an admin and a reader; its folders and settings are made.
+
+    Args:
+        folder: for its data and its settings.
+        address: where it listens.
+        ports: eight of them; the seventh is that of S3.
+    """
     config = folder / "identities.json"
     actions = {"admin": ["Admin", "Read", "Write", "List"], "reader": ["Read", "List"]}
     identities = [
         {"name": name, "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}], "actions": allowed}
         for name, allowed in actions.items()
     ]
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     config.write_text(json.dumps({"identities": identities}))
-    ports = free_ports(8)
-    (folder / "data").mkdir()
     names = [f"-{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")]
-    command = [
-        Path(sysconfig.get_path("scripts"), "weed"),
+    return [
+        str(Path(sysconfig.get_path("scripts"), "weed")),
         "server",
         f"-dir={folder / 'data'}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
+        f"-ip={address}",
+        f"-ip.bind={address}",
         *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),
         "-filer",
         "-s3",
@@ -86,12 +93,22 @@ def seaweedfs(folder: Path) -> Iterator[StorageServer]:
         "-volume.max=10000",
         "-master.telemetry=false",
     ]
+
+
+def s3_environment(endpoint: str) -> dict[str, str]:
+    """The variables of that server's admin."""
+    return {"S3_ENDPOINT": endpoint, "AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "admin-secret"}
+
+
+@contextmanager
+def seaweedfs(folder: Path) -> Iterator[StorageServer]:
+    """A SeaweedFS S3 server that knows an admin and a `reader`, who may not write (their secrets: NAME-secret)."""
+    ports = free_ports(8)
+    command = weed_command(folder, "127.0.0.1", ports)
     endpoint = f"http://127.0.0.1:{ports[6]}"
-    keys = {"AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "admin-secret"}
-    server = StorageServer("s3", endpoint, {"S3_ENDPOINT": endpoint, **keys}, "", _s3_buckets(endpoint))
-    one_volume_a_bucket = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+    server = StorageServer("s3", endpoint, s3_environment(endpoint), "", s3_buckets(endpoint))
     try:
-        with _running(command, folder / "weed.log", one_volume_a_bucket) as process:
+        with _running(command, folder / "weed.log", ONE_VOLUME_A_BUCKET) as process:
             yield _when_ready(server, process)
     finally:
         for port in ports:
@@ -158,7 +175,8 @@ def _when_ready(server: StorageServer, process: subprocess.Popen[bytes]) -> Stor
     raise ServerFailedError(f"the server ended with status {process.returncode}")
 
 
-def _s3_buckets(endpoint: str) -> Callable[[str], Any]:
+def s3_buckets(endpoint: str) -> Callable[[str], Any]:
+    """Makes a bucket in such a server."""
     from minio import Minio
     from urllib3 import PoolManager, Retry, Timeout
 

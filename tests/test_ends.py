@@ -21,6 +21,13 @@ def test_the_names_of_a_summary_are_read(tmp_path: Path) -> None:
     assert read_ends(summary) == Ends(("input",), ("a", "b:1"))
 
 
+def test_what_the_summary_has_to_say_comes_with_the_names(tmp_path: Path) -> None:
+    notes = ["outputs taken: 'a'; left out: 'b'"]
+    summary = write(tmp_path, input_names=["input"], output_names=["a"], unsettled=[], notes=notes)
+
+    assert read_ends(summary).notes == tuple(notes)
+
+
 def test_names_that_are_not_settled_are_refused_in_the_summarys_words(tmp_path: Path) -> None:
     summary = write(tmp_path, input_names=["input"], output_names=None, unsettled=["2 outputs are equally likely"])
 

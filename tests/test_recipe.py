@@ -23,6 +23,8 @@ def test_yaml_and_json_say_the_same() -> None:
         ("calibration: {max_percentile: 200}", "calibration.max_percentile: .*got 200"),
         ("excluded_nodes: ['a(']", r"excluded_nodes: no regular expression: .*got \['a\('\]"),
         ("overrides: [{nodes: 'a)', precision: fp32}]", r"overrides\.0\.nodes: no regular expression"),
+        (f"excluded_nodes: ['{'(' * 5000}{')' * 5000}']", "excluded_nodes: no regular expression: maximum recursion"),
+        ("excluded_nodes: ['a{99999999999999999999}']", "excluded_nodes: no regular expression: the repetition number"),
         ("overrides: [{nodes: a}]", r"overrides\.0: an override needs one of precision, per_channel and signed_inputs"),
         ("overrides: [{nodes: a, channels: true}]", r"overrides\.0\.channels: .*fields: nodes, precision, per_channel"),
         ("calibration: {percentage: 1}", r"calibration\.percentage: .*fields: algorithm, min_percentile"),
@@ -30,6 +32,7 @@ def test_yaml_and_json_say_the_same() -> None:
         ("bias: int32", "bias: .*got 'int32'"),
         ("[1, 2]", "the recipe is a list"),
         ("a: [", "neither YAML nor JSON"),
+        ("[" * 100_000, "neither YAML nor JSON"),
     ],
 )
 def test_a_fault_is_named_with_its_field(text: str, message: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from octavo.away import PASSING, StillAwayError, asked_again
 from octavo.errors import ClusterError
 
 ARGO = {"group": "argoproj.io", "version": "v1alpha1"}
@@ -36,12 +37,13 @@ def kubernetes_client() -> Any:
     return client.ApiClient(settings)
 
 
-def answered(what: str, question: Callable[[], Answer]) -> Answer:
+def answered(what: str, question: Callable[[], Answer], *, wait_seconds: float = 0.0) -> Answer:
     """The answer of Kubernetes to a question.
 
     Args:
         what: what is asked for, for the message.
         question: asks.
+        wait_seconds: how long to ask again while Kubernetes does not answer.
 
     Raises:
         ClusterError: when it does not answer, or refuses.
@@ -49,28 +51,40 @@ def answered(what: str, question: Callable[[], Answer]) -> Answer:
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
+    def away(fault: Exception) -> bool:
+        return isinstance(fault, HTTPError) or getattr(fault, "status", None) in PASSING | {500}
+
     try:
-        return question()
+        return asked_again(question, away, wait_seconds=wait_seconds)
+    except StillAwayError as fault:
+        raise ClusterError(_absence(what, fault, wait_seconds)) from fault.__cause__
     except ApiException as fault:
         raise ClusterError(f"{what}: Kubernetes refuses ({fault.status}): {_message(fault)}") from fault
-    except HTTPError as fault:
-        raise ClusterError(f"{what}: the API of Kubernetes does not answer: {fault}") from fault
 
 
-def pod_log(client: Any, namespace: str, pod: str, *, container: str = "main", lines: int = 20) -> str:
-    """The last lines of a pod's log, or why there are none."""
+def pod_log(client: Any, namespace: str, pod: str, *, lines: int) -> str:
+    """The last lines that a pod's main container printed.
+
+    Raises:
+        ClusterError: when the pod is gone, has printed nothing yet, or Kubernetes refuses.
+    """
     from kubernetes import client as kubernetes
 
     def question() -> str:
         api = kubernetes.CoreV1Api(client)
         return str(
-            api.read_namespaced_pod_log(pod, namespace, container=container, tail_lines=lines, _request_timeout=SECONDS)
+            api.read_namespaced_pod_log(pod, namespace, container="main", tail_lines=lines, _request_timeout=SECONDS)
         )
 
-    try:
-        return answered(f"the log of the pod {pod}", question).rstrip()
-    except ClusterError as fault:
-        return str(fault)
+    return answered(f"the log of the pod {pod}", question)
+
+
+def _absence(what: str, away: StillAwayError, seconds: float) -> str:
+    fault = away.__cause__
+    waited = f" ({away.tries} tries in {seconds:g} s)" if seconds else ""
+    if getattr(fault, "status", None):
+        return f"{what}: the API of Kubernetes cannot answer now{waited}: {_message(fault)}"
+    return f"{what}: the API of Kubernetes does not answer{waited}: {fault}"
 
 
 def _message(fault: Any) -> str:

@@ -11,10 +11,17 @@ from octavo.errors import GraphError
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The names of a graph's inputs and outputs."""
+    """The names of a graph's inputs and outputs.
+
+    Args:
+        inputs: the tensors to feed.
+        outputs: the tensors to fetch.
+        notes: what the summary says of how they were found, for the user.
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_ends(summary: str | Path) -> Ends:
@@ -31,4 +38,4 @@ def read_ends(summary: str | Path) -> Ends:
         raise GraphError(f"{str(summary)!r} is no summary of a model: {fault!r}; wanted summarize_graph's") from fault
     if unsettled:
         raise GraphError("; ".join(unsettled))
-    return Ends(inputs, outputs)
+    return Ends(inputs, outputs, tuple(document.get("notes", ())))

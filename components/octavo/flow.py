@@ -21,12 +21,8 @@ INSERT_LOGGING = (
 )
 """The dynamic-range graph with a Print behind every range and every bias correction: what calibration runs."""
 
-FREEZE_RANGES = (
-    'freeze_requantization_ranges(min_max_log_file="{log}", algorithm={algorithm}, min_percentile={min_percentile:g}, '
-    "max_percentile={max_percentile:g}, percentile={percentile:g}, smoothing={smoothing:g}) "
-    'freeze_bias_corrections(min_max_log_file="{log}")'
-)
-"""The dynamic-range graph with the calibrated ranges and bias corrections as constants."""
+OF_RANGES = ("algorithm", "min_percentile", "max_percentile", "percentile", "smoothing")
+"""What of the recipe's part on calibration is about the ranges of activations."""
 
 FUSE = "fuse_quantized_conv_and_requantize(target={target}, bias={bias}) strip_unused_nodes"
 """The graph with frozen ranges, lowered to INT8 kernels."""
@@ -48,8 +44,16 @@ TOLERANCE = 1.0
 
 
 def freeze_ranges(log: str | Path, recipe: Recipe) -> str:
-    """The transform list that puts a log's ranges into a graph, as the recipe has them taken."""
-    return FREEZE_RANGES.format(log=log, **recipe.calibration.model_dump())
+    """The transform list that makes constants of a log's ranges and bias corrections, as the recipe has ranges taken.
+
+    Raises:
+        SpecError: when the log's path cannot be written in such a list.
+    """
+    from octavo.transform_graph.language import write_call
+
+    fields = recipe.calibration.model_dump(include=set(OF_RANGES))
+    ranges = write_call("freeze_requantization_ranges", {"min_max_log_file": str(log), **fields})
+    return f"{ranges} {write_call('freeze_bias_corrections', {'min_max_log_file': str(log)})}"
 
 
 def fuse(recipe: Recipe) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import os
-import time
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,13 +15,11 @@ from typing import Any, TypeVar
 
 import click
 
+from octavo.away import PASSING, StillAwayError, asked_again
 from octavo.errors import ClusterError
 
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
-"""The first pause between two tries at an API that does not answer, and the longest; each is twice the one before."""
-
-PASSING = frozenset({0, 429, 502, 503, 504})
-"""HTTP statuses of an API that may answer later; 0 stands for none."""
+OLDEST = (2, 15)
+"""The oldest version of Kubeflow Pipelines on which runs work: earlier ones refuse a Secret's entry that is absent."""
 
 Answer = TypeVar("Answer")
 
@@ -107,17 +105,43 @@ def asked(host: str, question: Callable[[], Answer], *, wait_seconds: float = 30
     from kfp_server_api.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
-    end, pause, tries = time.monotonic() + wait_seconds, PAUSE_SECONDS, 1
-    while True:
-        try:
-            return question()
-        except (ApiException, HTTPError) as fault:
-            if getattr(fault, "status", 0) not in PASSING:
-                raise ClusterError(_refusal(host, fault)) from fault
-            if time.monotonic() + pause > end:
-                raise ClusterError(_absence(host, fault, tries, wait_seconds)) from fault
-        time.sleep(pause)
-        pause, tries = min(2 * pause, LONGEST_PAUSE_SECONDS), tries + 1
+    def away(fault: Exception) -> bool:
+        return isinstance(fault, ApiException | HTTPError) and getattr(fault, "status", 0) in PASSING
+
+    try:
+        return asked_again(question, away, wait_seconds=wait_seconds)
+    except StillAwayError as fault:
+        raise ClusterError(_absence(host, fault, wait_seconds)) from fault.__cause__
+    except (ApiException, HTTPError) as fault:
+        raise ClusterError(_refusal(host, fault)) from fault
+
+
+def fetched(client: Any, path: str) -> str:
+    """What the API has under a path that kfp's client knows no method for. Raises as that client does."""
+    api = client.runs.api_client
+    answer = api.call_api(
+        path, "GET", auth_settings=["Bearer"], _preload_content=False, _return_http_data_only=True, _request_timeout=60
+    )
+    return bytes(answer.data).decode(errors="replace")
+
+
+def version(host: str, client: Any) -> str:
+    """The version that the server says it is; "" when it says none.
+
+    Raises:
+        ClusterError: when it is too old, or does not answer.
+    """
+    said = str(json.loads(asked(host, lambda: fetched(client, "/apis/v2beta1/healthz"))).get("tag_name", ""))
+    found = re.match(r"v?(\d+)\.(\d+)", said)
+    if found is None:
+        return ""
+    if (int(found[1]), int(found[2])) < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise ClusterError(
+            f"the server at {host} is Kubeflow Pipelines {said}; wanted {wanted} or later: update it, or install the "
+            "chart in mode argo"
+        )
+    return said
 
 
 @contextlib.contextmanager
@@ -188,14 +212,15 @@ def _refusal(host: str, fault: Exception) -> str:
     return f"the API of Kubeflow Pipelines at {host} refuses ({status}): {reason}"
 
 
-def _absence(host: str, fault: Exception, tries: int, seconds: float) -> str:
+def _absence(host: str, away: StillAwayError, seconds: float) -> str:
     return (
-        f"the API of Kubeflow Pipelines at {host} does not answer ({tries} tries in {seconds:g} s): {_reason(fault)}; "
+        f"the API of Kubeflow Pipelines at {host} does not answer ({away.tries} tries in {seconds:g} s): "
+        f"{_reason(away.__cause__)}; "
         "check the address (--host), a port-forward where there is one, and network policies"
     )
 
 
-def _reason(fault: Exception) -> str:
+def _reason(fault: BaseException | None) -> str:
     """The API's own words where it sent some."""
     body = getattr(fault, "body", None)
     with contextlib.suppress(ValueError, TypeError, AttributeError):

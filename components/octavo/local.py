@@ -25,7 +25,7 @@ from octavo.runtime import lifetime
 STARTED = re.compile(r"Executing task '(?P<task>.+)'")
 FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
 COLOURS = re.compile(r"\x1b\[\d+m")
-SENTENCE = re.compile(r"^\s*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+SENTENCE = re.compile(r"^[ \t]*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
 
 PARENT = "OCTAVO_PARENT"
 """The variable that tells a task's shell, and its Python, who starts it."""
@@ -47,6 +47,7 @@ def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, lo
     from kfp import components, local
 
     pipeline = components.load_component_from_file(str(compiled))
+    _without_retries(pipeline.component_spec.implementation.graph)
     watch = TaskWatch(display_names(pipeline.pipeline_spec), lines)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8", buffering=1) as file, _kfp_in_check(watch, file), _this_python():
@@ -58,10 +59,20 @@ def run_compiled(compiled: Path, arguments: Mapping[str, Any], *, root: Path, lo
             raise OctavoError(_why(watch.failed, log)) from fault
 
 
+def _without_retries(spec: Any) -> None:
+    """Take the retries away: here no pod is lost, and kfp.local would wait as long between tries as a cluster does."""
+    for dag in _dags(spec):
+        for task in dag.tasks.values():
+            task.ClearField("retry_policy")
+
+
+def _dags(spec: Any) -> list[Any]:
+    return [spec.root.dag, *(component.dag for component in spec.components.values())]
+
+
 def display_names(spec: Any) -> dict[str, str]:
     """Component name, as kfp.local prints it, -> the display name of its task."""
-    dags = [spec.root.dag, *(component.dag for component in spec.components.values())]
-    tasks = [task for dag in dags for task in dag.tasks.values()]
+    tasks = [task for dag in _dags(spec) for task in dag.tasks.values()]
     return {task.component_ref.name.removeprefix("comp-"): task.task_info.name for task in tasks}
 
 

@@ -35,6 +35,10 @@ class StepLines:
         mark = "[green]ok    [/]" if well else "[red]failed[/]"
         self._console.print(f"{mark} {name:<16} {seconds:6.1f} s", highlight=False)
 
+    def note(self, sentence: str) -> None:
+        """Something that who waits should know."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """A step that runs in this process, from its beginning to its end."""

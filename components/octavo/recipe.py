@@ -160,7 +160,7 @@ class Recipe(_Part):
 
         try:
             document: Any = yaml.safe_load(text)
-        except yaml.YAMLError as fault:
+        except (yaml.YAMLError, RecursionError) as fault:
             raise RecipeError(f"the recipe is neither YAML nor JSON: {' '.join(str(fault).split())[:200]}") from fault
         if document is None:
             return cls()
@@ -187,7 +187,7 @@ def _pattern(text: str) -> str:
     """The text, when it is a regular expression."""
     try:
         re.compile(text)
-    except re.error as fault:
+    except (re.error, OverflowError, RecursionError) as fault:
         raise ValueError(f"no regular expression: {fault}") from fault
     return text
 

@@ -1,4 +1,4 @@
-"""What a task of a pipeline needs besides its component: a name, CPU and memory, retries, and the stores' keys."""
+"""What a task of a pipeline needs besides its component: name, CPU and memory, user, retries, and the stores' keys."""
 
 from __future__ import annotations
 
@@ -42,9 +42,21 @@ RUN = Size("1", "4", "2Gi", "8Gi")
 TIMED = Size("2", "2", "4Gi", "4Gi")
 """Runs graphs against the clock: what it asks for is what it gets, so that no neighbour disturbs it."""
 
+RETRIES = 5
+"""How often a step is begun again: with the back-off below, what is away for seven minutes loses no run."""
+
+FIRST_WAIT = "15s"
+"""What it waits before the second try; twice as long before each further one."""
+
+ALL_TRIES = "24h"
+"""How long all tries may take. Kubeflow counts from the beginning of the first one, and kills the try that goes on."""
+
 
 def dressed(task: Any, name: str, size: Size, *, stores: bool = False, cached: bool = True) -> Any:
-    """The task with its display name, resources and retries.
+    """The task with its display name, resources, retries, and a user who is not root.
+
+    A namespace under the restricted pod security standard refuses a step that does not say so. No user is named: the
+    image's own is numeric, so the kubelet can tell, and OpenShift gives each namespace users of its own.
 
     Args:
         task: the task.
@@ -58,8 +70,9 @@ def dressed(task: Any, name: str, size: Size, *, stores: bool = False, cached: b
     task.set_display_name(name)
     task.set_cpu_request(size.cpu_request).set_cpu_limit(size.cpu_limit)
     task.set_memory_request(size.memory_request).set_memory_limit(size.memory_limit)
-    task.set_retry(2, backoff_duration="5s", backoff_factor=2, backoff_max_duration="60s")
+    task.set_retry(RETRIES, backoff_duration=FIRST_WAIT, backoff_factor=2, backoff_max_duration=ALL_TRIES)
     task.set_caching_options(cached)
+    kubernetes.set_security_context(task, run_as_non_root=True)
     if stores:
         kubernetes.use_secret_as_env(task, CREDENTIALS, {name: name for name in CREDENTIAL_VARIABLES}, optional=True)
         kubernetes.use_secret_as_volume(task, CREDENTIALS, CREDENTIAL_FOLDER, optional=True)

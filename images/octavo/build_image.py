@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from container_engine import NoEngineError, find_client
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REPOSITORY = "octavo/octavo"
@@ -33,7 +35,7 @@ BUILDKIT = {"DOCKER_BUILDKIT": "1"}
 
 
 class BuildError(Exception):
-    """No client that can build, or a build that failed."""
+    """A build that failed."""
 
 
 def version() -> str:
@@ -48,19 +50,6 @@ def tags() -> dict[str, str]:
     return {"octavo": f"{REPOSITORY}:{version()}", "light": f"{REPOSITORY}:{version()}-light"}
 
 
-def client() -> str:
-    """The first `docker` on the path that builds with BuildKit.
-
-    Raises:
-        BuildError: when there is none.
-    """
-    for folder in os.get_exec_path():
-        docker = Path(folder) / "docker"
-        if os.access(docker, os.X_OK) and "--secret" in _output([str(docker), "build", "--help"]):
-            return str(docker)
-    raise BuildError("no `docker` with BuildKit is on the path: install one (Debian: apt-get install docker.io)")
-
-
 def build(base_image: str, inventories: Path) -> None:
     """Build both images, and write the lists of their packages and licences.
 
@@ -72,7 +61,7 @@ def build(base_image: str, inventories: Path) -> None:
         BuildError: when a build fails; the client has printed why.
     """
     with tempfile.TemporaryDirectory(prefix="octavo-build-") as folder:
-        common = [client(), "build", f"--file={HERE / 'Dockerfile'}", f"--build-arg=BASE_IMAGE={base_image}"]
+        common = [find_client(), "build", f"--file={HERE / 'Dockerfile'}", f"--build-arg=BASE_IMAGE={base_image}"]
         common += [f"--build-arg=VERSION={version()}", f"--build-arg=REVISION={_revision()}", *_secrets(Path(folder))]
         common += ["--network=host"]
         for target, tag in tags().items():
@@ -137,7 +126,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         build(options.base_image, options.inventories)
-    except BuildError as fault:
+    except (BuildError, NoEngineError) as fault:
         sys.exit(f"error: {fault}")
     sys.stdout.write("".join(f"{tag}\n" for tag in tags().values()))
 

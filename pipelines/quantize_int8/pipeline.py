@@ -2,7 +2,7 @@
 
 Run this file to write pipeline.yaml anew beside it, or with --output elsewhere. The environment variable OCTAVO_IMAGE
 names another image than the published one: `octavo.image`. OCTAVO_PARALLELISM says how many shards of a loop run at the
-same time, at most; Kubeflow wants that number when a pipeline is compiled. Without it all run at once.
+same time, at most (10; 0 for all): Kubeflow wants that number when a pipeline is compiled.
 """
 
 import os
@@ -17,8 +17,8 @@ from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
 COMPILED = Path(__file__).with_name("pipeline.yaml")
 
-PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "0"))
-"""Shards of a loop at the same time, at most; 0 for all."""
+PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "10"))
+"""Shards of a loop at the same time, at most; 0 for all. Unbounded, their pods keep those of other runs waiting."""
 
 
 def _fetch(uri: Any) -> Any:
@@ -89,11 +89,12 @@ def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
     return dressed(task, "Benchmark", TIMED, cached=False).output
 
 
-def _publish(int8: Any, report: Any, target_uri: Any, tolerance: Any) -> Any:
+def _publish(int8: Any, report: Any, decisions: Any, target_uri: Any, tolerance: Any) -> Any:
     task = components.publish_model(
         int8_graph=int8,
         result=report.outputs["result"],
         page=report.outputs["page"],
+        decisions=decisions,
         target_uri=target_uri,
         tolerance=tolerance,
     )
@@ -123,13 +124,13 @@ def quantize_int8(
         model_uri: A frozen graph, a folder with a graph and its checkpoint, a SavedModel, or a Keras file.
         calibration_uri: Examples that the ranges are taken from: a folder of images or an .npz file.
         validation_uri: Labelled examples that accuracy is measured on.
-        target_uri: The folder that int8.pb, summary.json and report.html are written to.
+        target_uri: The folder that int8.pb, summary.json, decisions.json and report.html are written to.
         preprocessing: How pixels become the model's input: a preset's name, or a document.
         input_names: Names of the model's inputs, separated by commas; found when empty.
         output_names: Names of the model's outputs, separated by commas; found when empty.
         recipe: What to quantize and how, a YAML or JSON document; empty for the default.
-        shards: Pods that calibrate at the same time, at most 1000. The result does not depend on it.
-        evaluation_shards: Pods that evaluate a graph at the same time, at most 1000. Nor does it depend on that.
+        shards: Pods that calibrate, at most 1000. The result does not depend on it.
+        evaluation_shards: Pods that evaluate a graph, at most 1000. Nor does it depend on that.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
         calibration_seed: Chooses these at random, the same ones for the same number; 0 takes the first.
@@ -173,7 +174,8 @@ def quantize_int8(
         log=log,
         tolerance=tolerance,
     )
-    published = _publish(int8, dressed(report, "Report", GRAPH), target_uri, tolerance)
+    report = dressed(report, "Report", GRAPH)
+    published = _publish(int8, report, quantized.outputs["decisions"], target_uri, tolerance)
     clear = components.clear_parts(plan=planned.outputs["plan"], evaluation_plan=judged.outputs["plan"])
     dressed(clear.after(published), "Clear parts", LIGHT, stores=True, cached=False)
 

@@ -15,7 +15,7 @@ from octavo.local import run_compiled
 from octavo.progress import StepLines
 from octavo.report.result import Result
 from octavo.runtime.supervisor import supervise
-from octavo.storage import join
+from octavo.storage import join, prove_writable
 
 HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "pipeline.yaml"
@@ -49,6 +49,7 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
     log = root / "pipeline.log"
     parameters |= {"recipe": recipe.read_text() if recipe else "", "target_uri": target_uri}
     try:
+        prove_writable(target_uri)
         with StepLines(console) as lines:
             run_compiled(COMPILED, parameters, root=root, log=log, lines=lines)
     except OctavoError as fault:

@@ -41,7 +41,7 @@ def test_the_command_writes_what_calibrating_in_this_process_gives(tmp_path: Pat
     )
     text = (tmp_path / "log").read_text()
     assert text == "".join(read_log(records).lines())
-    assert text.count("\n") == 1 + 2 * len(NODES)
+    assert text.count("\n") == 3 + 2 * len(NODES)
 
 
 def test_a_fault_comes_back_as_what_it_was_and_no_log_is_written(tmp_path: Path, graph: Path) -> None:

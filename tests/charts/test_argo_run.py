@@ -86,6 +86,7 @@ def run(
     return made
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.filterwarnings(*NOISE)
 @pytest.mark.usefixtures("run")
@@ -96,6 +97,7 @@ def test_the_workflow_publishes_the_bytes_that_kubeflows_run_publishes(engine: E
     assert read_bytes(store.uri("target/int8.pb")) == (published / "int8.pb").read_bytes()
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(in_engine: Seen) -> None:
@@ -108,6 +110,7 @@ def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(
     assert re.findall("cannot touch '(.+)'", done.stderr) == ["/b"]
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> None:
     steps = {name for name in run.templates if name != run.spec["entrypoint"]}
@@ -116,6 +119,7 @@ def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> 
     assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *shards])
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
@@ -124,6 +128,7 @@ def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
     assert logs == {str(number) for number in range(SHARDS["calibrate"])}
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer) -> None:
@@ -132,22 +137,32 @@ def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer
     assert {name for name in metrics if "top-1" in name or "top1" in name}
 
 
-def test_a_pod_that_fails_once_is_tried_again_and_one_that_always_fails_ends_the_workflow(
+def test_a_pod_that_dies_once_is_tried_again_and_one_that_always_dies_ends_the_workflow(
     manifests: list[Document], store: StorageServer, tmp_path: Path
 ) -> None:
     process = AsProcess()
 
-    def failing(pod: Pod) -> subprocess.CompletedProcess[str]:
+    def dying(pod: Pod) -> subprocess.CompletedProcess[str]:
         times = sum(name == pod.name for name in made.ran)
         if pod.name == "plan-shards" or times == 1:
-            pod.container["args"] = ["--no-such-flag"]
+            pod.container["command"] = ["false"]
         return process(pod)
 
-    made = workflow(manifests, store, tmp_path, failing)
-    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 2"):
+    made = workflow(manifests, store, tmp_path, dying)
+    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 1"):
         made.run()
-    assert made.ran.count("plan-shards") == 3
+    assert made.ran.count("plan-shards") == 6
     assert made.ran.count("fetch-model") == 2
+
+
+def test_a_step_that_says_why_it_cannot_go_on_is_not_tried_again(
+    manifests: list[Document], store: StorageServer, tmp_path: Path
+) -> None:
+    made = workflow(manifests, store, tmp_path, AsProcess())
+    made.globals["workflow.parameters.model_uri"] = store.uri("no-such-model")
+    with pytest.raises(WorkflowFailedError, match=r"fetch-model: exit status 2\n.*no-such-model"):
+        made.run()
+    assert made.ran.count("fetch-model") == 1
 
 
 def test_a_run_without_its_parameters_is_refused(

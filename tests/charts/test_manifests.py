@@ -9,6 +9,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 from argo_workflows.api_client import Configuration
 from argo_workflows.exceptions import OpenApiException
 from argo_workflows.model import io_argoproj_workflow_v1alpha1_cron_workflow as cron_workflow
@@ -26,6 +27,9 @@ ARGO_KINDS = {
     "CronWorkflow": cron_workflow.IoArgoprojWorkflowV1alpha1CronWorkflow,
 }
 OWN_KINDS = {*ARGO_KINDS, "Pipeline", "PipelineVersion"}
+
+TOKEN_NAME = "workflows.argoproj.io/service-account-token.name"
+"""The annotation by which Argo finds the Secret with an account's token."""
 
 
 def pods_of_argo(template: Document) -> Iterator[Document]:
@@ -49,9 +53,7 @@ def pods_of_argo(template: Document) -> Iterator[Document]:
 def pods(documents: list[Document]) -> Iterator[Document]:
     """Every pod's specification in the manifests."""
     for document in documents:
-        if document["kind"] == "Pod":
-            yield document["spec"]
-        elif document["kind"] == "Job":
+        if document["kind"] == "Job":
             yield document["spec"]["template"]["spec"]
         elif document["kind"] == "WorkflowTemplate":
             yield from (pod["spec"] for pod in pods_of_argo(document))
@@ -182,9 +184,77 @@ def test_only_pods_that_ask_a_kubernetes_api_get_a_token(rendered: dict[str, lis
         if document["kind"] == "ServiceAccount":
             assert document["automountServiceAccountToken"] is False
         if document["kind"] == "Job":
-            assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
-        if document["kind"] == "Pod":
-            assert document["spec"]["automountServiceAccountToken"] is (name in ARGO)
+            asks = name in ARGO and document["metadata"]["name"] == "octavo-check"
+            assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is asks
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_goes_by_itself(rendered: dict[str, list[Document]], name: str) -> None:
+    jobs = of_kind(rendered[name], "Job")
+
+    assert of_kind(rendered[name], "Pod") == []
+    assert {job["metadata"]["name"]: job["spec"]["ttlSecondsAfterFinished"] for job in jobs} == {
+        job["metadata"]["name"]: 86400 for job in jobs
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_check_is_tried_once_and_helm_prints_what_it_found(rendered: dict[str, list[Document]], name: str) -> None:
+    check = the(rendered[name], "Job", "octavo-check")
+
+    assert check["spec"]["backoffLimit"] == 0
+    assert check["metadata"]["annotations"]["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
+
+
+@pytest.mark.parametrize("name", ARGO)
+def test_argos_containers_have_a_token_of_an_account_of_their_own_and_the_step_has_none(
+    rendered: dict[str, list[Document]], name: str
+) -> None:
+    spec = the(rendered[name], "WorkflowTemplate", "octavo")["spec"]
+    account = the(rendered[name], "ServiceAccount", spec["executor"]["serviceAccountName"])
+    token = the(rendered[name], "Secret", account["metadata"]["annotations"][TOKEN_NAME])
+    bound = the(rendered[name], "RoleBinding", "octavo-executor")
+
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["serviceAccountName"] != account["metadata"]["name"]
+    assert token["type"] == "kubernetes.io/service-account-token"
+    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": account["metadata"]["name"]}
+    assert [subject["name"] for subject in bound["subjects"]] == [account["metadata"]["name"]]
+
+
+RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
+"""What the restricted pod security standard wants of a container, beside the pod's seccomp profile."""
+
+
+@pytest.mark.parametrize("name", ARGO)
+def test_argos_containers_are_restricted_and_run_as_the_steps_user(
+    rendered: dict[str, list[Document]], name: str
+) -> None:
+    spec = the(rendered[name], "WorkflowTemplate", "octavo")["spec"]
+    patch = yaml.safe_load(spec["podSpecPatch"])
+    contexts = {c["name"]: c["securityContext"] for c in [*patch["initContainers"], *patch["containers"]]}
+    user = {part: spec["securityContext"][part] for part in ("runAsUser", "runAsGroup")}
+
+    assert contexts == {"init": {**RESTRICTED, **user}, "wait": {**RESTRICTED, **user}}
+
+
+def test_where_the_namespace_gives_the_user_the_controllers_is_taken_from_argos_containers(helm: Helm) -> None:
+    nobody = {"podSecurityContext.runAsUser": "null", "podSecurityContext.runAsGroup": "null"}
+    documents = helm.render(*with_settings({"mode": "argo", "objectStore.bucket": "b", **nobody}))
+    spec = the(documents, "WorkflowTemplate", "octavo")["spec"]
+    (init,) = yaml.safe_load(spec["podSpecPatch"])["initContainers"]
+
+    assert init["securityContext"] == {**RESTRICTED, "runAsUser": None, "runAsGroup": None}
+
+
+def test_a_network_policy_lets_pods_reach_names_and_the_stores_and_nobody_reach_them(helm: Helm) -> None:
+    policy = the(helm.render(*with_settings({"networkPolicy.enabled": "true"})), "NetworkPolicy", "octavo")["spec"]
+    names, stores = [{each["port"] for each in rule["ports"]} for rule in policy["egress"]]
+
+    assert names == {53, 5353}, "OpenShift's name server listens on 5353"
+    assert stores >= {443, 6443, 8333, 9000}
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
 
 
 @pytest.mark.parametrize("name", NAMES)

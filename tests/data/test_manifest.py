@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from blocks_of import block, file_names, joined, read, vector
 from images import noise, write_arrays, write_images
 from octavo.data.dataset import open_dataset
 from octavo.data.inputs import ModelInput
 from octavo.data.manifest import write_manifest
+from octavo.data.patterns import _expression
 from octavo.data.preprocessing import PRESETS
 from octavo.errors import DataError
 from records import write_records
+from time_limit import within
 
 IDS = vector("ids", 1)
 
@@ -58,6 +64,41 @@ def test_images_beside_arrays_of_images(tmp_path: Path) -> None:
     (batch,) = read(open_dataset(uri), ModelInput("x", "float32", (None, 8, 8, 3)), settings=PRESETS["raw"])
     assert batch.images.shape == (2, 8, 8, 3)
     assert batch.labels is None
+
+
+@pytest.mark.parametrize("name", [".cache/a.png", "deep/../a.png", "../.hidden/a.png", ".a.png"])
+def test_an_image_that_a_line_names_is_taken_wherever_it_lies(name: str, tmp_path: Path) -> None:
+    (tmp_path / "base/deep").mkdir(parents=True)
+    write_images(tmp_path / "base", {name: noise(seed=1)})
+    uri = write_lines(tmp_path / "base/m.jsonl", {"uri": name, "label": 4})
+    dataset = open_dataset(uri)
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [4]
+    (batch,) = read(dataset, ModelInput("x", "uint8", (None, 8, 8, 3)))
+    assert np.array_equal(batch.images, noise(seed=1)[None])
+
+
+def test_a_plan_of_images_in_a_hidden_folder_can_be_read(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / ".cache/photos", {"a.png": noise(), "b.png": noise()})
+    write_manifest(open_dataset(str(folder)), tmp_path / "plan", 2)
+    assert file_names(open_dataset(str(tmp_path / "plan"))) == ["a.png", "b.png"]
+
+
+def test_a_pattern_of_images_in_a_line_is_a_pattern(tmp_path: Path) -> None:
+    write_images(tmp_path, {"a.png": noise(), "b.png": noise(), "c[1].png": noise()})
+    dataset = open_dataset(write_lines(tmp_path / "m.jsonl", {"uri": "[ab].png"}, {"uri": "c[1].png"}))
+    assert [Path(uri).name for uri in (line["uri"] for line in dataset.entries(0, 3))] == ["a.png", "b.png", "c[1].png"]
+    with pytest.raises(DataError, match=r"gives one label to '.*\*\.png', which is no image file"):
+        open_dataset(write_lines(tmp_path / "m.jsonl", {"uri": "*.png", "label": 1}))
+
+
+def test_a_manifest_that_names_itself_is_told_when_its_path_is_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lines(tmp_path / "m.jsonl", {"uri": "m.jsonl"})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="names the manifest itself"):
+        open_dataset("m.jsonl")
 
 
 def test_a_manifest_is_told_by_its_content(tmp_path: Path) -> None:
@@ -127,11 +168,59 @@ FILES = ("cat/1.png", "cat/2.jpg", "dog/deep/3.png", "dog/4.png", "5.png")
         ("c?t/*", ["1.png", "2.jpg"]),
         ("dog/**/[0-3].png", ["3.png"]),
         ("*/[!1].png", ["4.png"]),
+        ("dog/**/**/3*", ["3.png"]),
+        ("**/d*g/**/3*", ["3.png"]),
+        ("c*t/*.p*g", ["1.png"]),
+        ("*g/4*", ["4.png"]),
+        ("cat[!x]1.*", []),
     ],
 )
 def test_patterns_name_files(tmp_path: Path, pattern: str, wanted: list[str]) -> None:
     write_images(tmp_path, {name: noise() for name in FILES if name != "5.png" or "**" not in pattern})
-    assert file_names(open_dataset(f"{tmp_path}/{pattern}")) == wanted
+    if wanted:
+        assert file_names(open_dataset(f"{tmp_path}/{pattern}")) == wanted
+    else:
+        with pytest.raises(DataError, match="nothing matches"):
+            open_dataset(f"{tmp_path}/{pattern}")
+
+
+PIECES = st.sampled_from(["a", "b", "/", "*", "?", "**/", "[ab]", "[!a]"])
+NAMES = st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=4).map("/".join)
+
+
+def reaches(pattern: list[str], name: str) -> bool:
+    """Whether a pattern's pieces say a name, by trying everything."""
+    if not pattern:
+        return not name
+    piece, rest = pattern[0], pattern[1:]
+    if piece == "**/":
+        places = [0, *(place + 1 for place, letter in enumerate(name) if letter == "/")]
+        return any(reaches(rest, name[place:]) for place in places)
+    if piece == "*":
+        return any(reaches(rest, name[place:]) for place in range(len(name.split("/", 1)[0]) + 1))
+    kinds = {"?": "ab", "[ab]": "ab", "[!a]": "b"}
+    return bool(name) and name[0] in kinds.get(piece, piece) and reaches(rest, name[1:])
+
+
+@given(st.lists(PIECES, max_size=8), NAMES)
+def test_a_pattern_says_what_trying_everything_finds(pieces: list[str], name: str) -> None:
+    folders = [place for place, piece in enumerate(pieces) if piece == "**/"]
+    assume(all(place == 0 or pieces[place - 1] in ("/", "**/") for place in folders))
+    assume(not any({*pair} == {"*"} for pair in pairwise(pieces)))
+    assert bool(re.fullmatch(_expression("".join(pieces)), name)) == reaches(pieces, name)
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 30 + "b", "*" * 60 + "b", "**/a*/" * 20 + "b", "**/*a*/" * 20 + "*b"])
+@pytest.mark.parametrize("name", ["a" * 1000, "a/" * 500 + "c", "aa/" * 333 + "a"])
+def test_a_pattern_of_many_wild_cards_takes_no_time(pattern: str, name: str) -> None:
+    expression = re.compile(_expression(pattern))
+    with within(seconds=5):
+        assert not expression.fullmatch(name)
+
+
+def test_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"/\[z-a\]\.png' is no pattern: bad character range z-a"):
+        open_dataset(f"{tmp_path}/[z-a].png")
 
 
 def test_a_pattern_over_class_folders_keeps_their_classes(tmp_path: Path) -> None:
@@ -157,3 +246,10 @@ def test_a_pattern_of_two_kinds_is_refused(tmp_path: Path) -> None:
 def test_a_name_with_a_wild_card_in_it_is_a_name(tmp_path: Path) -> None:
     uri = write_arrays(tmp_path / "a[1].npz", x=np.zeros((2, 3)))
     assert len(open_dataset(uri)) == 2
+
+
+def test_folders_whose_names_hold_wild_cards_are_folders(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "[old]/photos?", {"a.png": noise(), "b.jpg": noise()})
+    assert file_names(open_dataset(str(folder))) == ["a.png", "b.jpg"]
+    assert file_names(open_dataset(f"{folder}/*.png")) == ["a.png"]
+    assert file_names(open_dataset(f"{tmp_path}/[[]old]/photos?/*.jpg")) == ["b.jpg"]

@@ -52,6 +52,7 @@ def lines(out: str) -> dict[str, str]:
     return {line[7:].split(": ", 1)[0]: f"{line[:6].strip()} {line[7:].split(': ', 1)[1]}" for line in out.splitlines()}
 
 
+@pytest.mark.int8
 def test_this_machine_is_checked_when_nothing_else_is_asked_for(run: Run) -> None:
     status, out, _ = run("doctor")
 
@@ -92,11 +93,29 @@ def test_keys_that_may_not_write_are_told(s3_server: StorageServer, run: Run, mo
 
 
 def test_an_api_that_answers_is_told_with_its_mode(host: str, run: Run, state: State) -> None:
-    assert "ok answers, single-user" in lines(run("doctor", f"--host={host}")[1]).values()
+    assert "ok answers, 2.17.0, single-user" in lines(run("doctor", f"--host={host}")[1]).values()
     state.multi_user = True
     status, out, _ = run("doctor", f"--host={host}", "--namespace=vision", "--pipeline=quantize-int8")
     assert status == 2
     assert "has no pipeline 'quantize-int8'; install the chart" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "words"),
+    [
+        ("2.15.0", 0, "answers, 2.15.0, "),
+        ("v2.18.0-rc.1", 0, "answers, v2.18.0-rc.1, "),
+        ("unknown", 0, "no version is told, wanted 2.15 or later"),
+        ("2.14.3", 2, "is Kubeflow Pipelines 2.14.3; wanted 2.15 or later"),
+        ("1.8.22", 2, "is Kubeflow Pipelines 1.8.22; wanted 2.15 or later"),
+    ],
+)
+def test_the_version_of_kubeflow_is_checked(
+    host: str, run: Run, state: State, version: str, status: int, words: str
+) -> None:
+    state.version = version
+    done = run("doctor", f"--host={host}")
+    assert (done[0], words in done[1]) == (status, True)
 
 
 @pytest.mark.usefixtures("ready")

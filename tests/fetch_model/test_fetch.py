@@ -48,6 +48,15 @@ def test_a_graph_file_is_copied_and_recorded(place: Place, name: str, tmp_path: 
     assert read_model(tmp_path / "out") == Model("frozen_graph", tmp_path / "out" / "files" / name)
 
 
+@pytest.mark.parametrize("uri", ["models/a.pb", "./models/a.pb", "~/models/a.pb"])
+def test_the_record_has_a_whole_path(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/a.pb").write_bytes(b"content")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert fetch_model(uri, tmp_path / "out").uri == str(tmp_path / "models/a.pb")
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_graph_and_its_checkpoint_are_copied_without_what_lies_beside(
     place: Place, slash: str, tmp_path: Path

@@ -76,6 +76,20 @@ def test_a_constant_takes_the_place_of_a_variable(before: str, after: str) -> No
     assert substituted(before) == after
 
 
+def test_a_gather_in_a_loop_reads_an_axis_in_the_loop() -> None:
+    made = substitute(
+        parse_graph("""
+            w = VarHandleOp() dtype=float32
+            start = Const() value=int32<1>[2]
+            read = Enter(w) T=resource frame_name="f" is_constant=true
+            i = Enter(start) T=int32 frame_name="f"
+            g = ResourceGather(read, i) Tindices=int32 dtype=float32
+        """),
+        {"w": VALUE},
+    )
+    assert made.nodes["g/axis"].inputs == ("^read",)
+
+
 @pytest.mark.parametrize("name", ["g", "s"])
 def test_what_read_a_handle_computes_the_same_from_the_constant(name: str) -> None:
     graph = parse_graph("""

@@ -24,6 +24,7 @@ from octavo.graph.min_max_log import (
     record_prefix,
     write_log_file,
 )
+from whole_logs import whole
 
 RECORD = ";v0/conv1/Conv2D_eightbit_requant_range__print__;__requant_min_max:[-5.75943518][3.43590856]"
 NODE = "v0/conv1/Conv2D_eightbit_requant_range"
@@ -96,12 +97,12 @@ def test_single_extremes_are_kept_and_written_in_order() -> None:
     lines = [";b__print__;__max:[2]", "I0108] ;a__print__;__max:[3];a__print__;__min:[-1]", ";a__print__;__max:[1]"]
     log = read_log(lines)
     assert log.singles == {"__max:": {"a": [1, 3], "b": [2]}, "__min:": {"a": [-1]}}
-    assert list(log.lines()) == [
-        ";a__print__;__max:[1]\n",
-        ";a__print__;__max:[3]\n",
-        ";b__print__;__max:[2]\n",
-        ";a__print__;__min:[-1]\n",
-    ]
+    assert "".join(log.lines()).splitlines() == whole(
+        ";a__print__;__max:[1]",
+        ";a__print__;__max:[3]",
+        ";b__print__;__max:[2]",
+        ";a__print__;__min:[-1]",
+    )
 
 
 def test_reads_scientific_notation() -> None:
@@ -193,12 +194,12 @@ def test_a_long_log_is_written_in_parts_as_in_one(
 ) -> None:
     numbered = Ranges(np.zeros(7, np.float32), np.arange(7, dtype=np.float32), np.array([-1, 0, 1, 2, 3, 4, 5]))
     log = MinMaxLog({"a": Ranges.of([(-n, n) for n in range(9)]), "b": numbered})
-    whole = "".join(log.lines())
-    assert whole.count("\n") == 16
+    text = "".join(log.lines())
+    assert text.count("\n") == 16 + 2
     monkeypatch.setattr(log_records, "RANGES_AT_ONCE", at_once)
     monkeypatch.setattr(min_max_log, "LINES_AT_ONCE", at_once)
     write_log_file(log, tmp_path / "log.txt")
-    assert (tmp_path / "log.txt").read_text() == whole
+    assert (tmp_path / "log.txt").read_text() == text
 
 
 @given(float32)

@@ -221,6 +221,7 @@ def test_no_package_index_is_named_in_the_image(engine: Engine) -> None:
     assert files == ""
 
 
+@pytest.mark.int8
 @pytest.mark.pipeline
 @pytest.mark.filterwarnings(*NOISE)
 def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_process(

@@ -10,8 +10,9 @@ from kfp import compiler, dsl
 
 from octavo.cli import main
 from octavo.errors import SpecError
-from octavo.lint_pipeline.lint import lint
+from octavo.lint_pipeline.lint import LEFT, lint
 from octavo.tasks import LIGHT, dressed
+from time_limit import within
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "octavo/octavo:test"
@@ -207,3 +208,9 @@ def test_the_lint_sees_the_pipeline_and_the_catalogue() -> None:
     folders = {path.parent.name for path in compiled_files()}
 
     assert {"quantize_int8", "catalog"} <= folders
+
+
+def test_a_long_word_of_placeholders_takes_time_by_its_length() -> None:
+    with within(seconds=10):
+        assert LEFT.findall("{{$" * 100_000 + ".inputs.parameters['a']}}") == ["{{$.inputs.parameters['a']}}"]
+        assert LEFT.findall("{{$.a}} {{$ {{$.b['{c}']}}") == ["{{$.a}}"]

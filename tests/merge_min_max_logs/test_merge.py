@@ -17,6 +17,7 @@ from octavo.files import write_json
 from octavo.graph.log_records import format_examples, format_record
 from octavo.graph.min_max_log import read_log_file
 from octavo.merge_min_max_logs.merge import merge_logs, merge_planned, missing_examples
+from whole_logs import whole
 
 NODES = ("a", "b/c", "z")
 lines = st.builds(
@@ -42,27 +43,27 @@ def test_the_result_depends_neither_on_order_nor_on_the_number_of_logs(records: 
     cut = data.draw(st.integers(0, len(records)))
     records = [*one_of_each, *records, *one_of_each]
     with tempfile.TemporaryDirectory() as folder:
-        whole = merged(Path(folder), records)
-        assert merged(Path(folder), one_of_each + shuffled[:cut], shuffled[cut:] + one_of_each) == whole
-        assert merged(Path(folder), whole.decode().splitlines()) == whole
+        found = merged(Path(folder), records)
+        assert merged(Path(folder), one_of_each + shuffled[:cut], shuffled[cut:] + one_of_each) == found
+        assert merged(Path(folder), whole(*shuffled[:cut], *one_of_each), one_of_each + shuffled[cut:]) == found
+        assert merged(Path(folder), found.decode().splitlines()) == found
 
 
 def test_a_captured_log_merges_with_a_clean_one(tmp_path: Path) -> None:
     noisy = ["WARNING: hello", f"I0101 x.cc:79] {format_record('b', -1, 1)}{format_record('a', 0, 2)}"]
     clean = [format_record("a", 0, 1), format_record("b", 0, 3)]
-    assert merged(tmp_path, noisy, clean).decode().splitlines() == [
+    assert merged(tmp_path, noisy, clean).decode().splitlines() == whole(
         format_record("a", 0, 1),
         format_record("a", 0, 2),
         format_record("b", -1, 1),
         format_record("b", 0, 3),
-    ]
+    )
 
 
 def test_a_compressed_log_is_read_like_a_plain_one(tmp_path: Path) -> None:
-    log = f"{format_record('a', 0, 1)}\n".encode()
-    (tmp_path / "log.gz").write_bytes(gzip.compress(log))
+    (tmp_path / "log.gz").write_bytes(gzip.compress(f"{format_record('a', 0, 1)}\n".encode()))
     merge_logs([tmp_path / "log.gz"], tmp_path / "merged")
-    assert (tmp_path / "merged").read_bytes() == log
+    assert (tmp_path / "merged").read_text().splitlines() == whole(format_record("a", 0, 1))
 
 
 def test_a_compressed_log_that_is_cut_off_is_refused(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_node_that_some_logs_lack_is_named_with_what_was_skipped(tmp_path: Pat
 
 
 def shard(start: int, stop: int) -> list[str]:
-    return [format_examples(start, stop), *(format_record("a", -i, i) for i in range(start, stop))]
+    return whole(format_examples(start, stop), *(format_record("a", -i, i) for i in range(start, stop)))
 
 
 def test_logs_of_shards_become_the_log_of_all_examples(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_a_thousand_shards_come_together_to_the_bytes_of_one(tmp_path: Path) -> 
 
 
 def test_failed_shards_are_left_out_only_as_far_as_the_recipe_allows(tmp_path: Path) -> None:
-    logs = [shard(0, 6), [format_examples(6, 8, missing=True)]]
+    logs = [shard(0, 6), whole(format_examples(6, 8, missing=True))]
     with pytest.raises(CalibrationError, match=r"2 of 8 .* \(6 to 7\); the recipe wants 100 % of them"):
         merged(tmp_path, *logs)
     paths = [tmp_path / "0.log", tmp_path / "1.log"]
@@ -173,4 +174,4 @@ def test_the_command_says_what_it_merged_and_skipped(tmp_path: Path) -> None:
     arguments = ["merge_min_max_logs", str(tmp_path / "log"), str(tmp_path / "log"), f"--output={tmp_path / 'm'}"]
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert result.output == "2 records of 1 nodes\nskipped lines: 2 with no record in it\n"
-    assert (tmp_path / "m").read_text() == f"{format_record('a', 0, 1)}\n" * 2
+    assert (tmp_path / "m").read_text().splitlines() == whole(*[format_record("a", 0, 1)] * 2)

@@ -84,9 +84,23 @@ def test_every_pod_has_resources(documents: Documents, field: str) -> None:
 def test_every_pod_is_retried_with_back_off(documents: Documents) -> None:
     for name, task in pods(documents[0]).items():
         policy = task["retryPolicy"]
-        assert policy["maxRetryCount"] == 2, name
-        assert policy["backoffFactor"] > 1, name
-        assert policy["backoffDuration"] == "5s", name
+        waits = [15 * 2**again for again in range(policy["maxRetryCount"])]
+        assert (policy["backoffDuration"], policy["backoffFactor"]) == ("15s", 2), name
+        assert sum(waits) > 5 * 60, "a store that is away for five minutes costs no run"
+
+
+def test_no_try_is_ended_because_earlier_ones_took_long(documents: Documents) -> None:
+    allowed = {task["retryPolicy"]["backoffMaxDuration"] for task in pods(documents[0]).values()}
+
+    assert allowed == {"86400s"}, "Kubeflow counts from the first try's beginning"
+
+
+def test_every_pod_passes_the_restricted_standard_as_whatever_user_the_namespace_has(documents: Documents) -> None:
+    pipeline, platform = documents
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    assert settings.keys() == pipeline["deploymentSpec"]["executors"].keys()
+    assert [each["securityContext"] for each in settings.values()] == [{"runAsNonRoot": True}] * len(settings)
 
 
 def test_what_reads_or_writes_mutable_things_or_the_clock_is_never_cached(documents: Documents) -> None:
@@ -115,11 +129,12 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
         for name, task in pods(pipeline).items()
     }
 
-    assert {label[key] for key in executors} == {
+    with_secret = {key: settings for key, settings in executors.items() if settings.keys() != {"securityContext"}}
+    assert {label[key] for key in with_secret} == {
         "Fetch model", "Plan shards", "Plan evaluation", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
         *LEAVING_AND_GATHERING,
     }  # fmt: skip
-    for settings in executors.values():
+    for settings in with_secret.values():
         (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
         assert as_env["secretName"] == as_volume["secretName"] == "octavo-object-store"
         assert as_env["optional"]
@@ -185,18 +200,25 @@ def test_a_merge_waits_for_every_turn_of_its_loop(merge: str, loop: str, documen
     assert keys[loop] in tasks(documents[0])[merge]["dependentTasks"]
 
 
+def limits(pipeline: dict[str, Any]) -> dict[str, int | None]:
+    """Loop -> how many of its turns may go on at the same time; None for all."""
+    return {name: tasks(pipeline)[name].get("iteratorPolicy", {}).get("parallelismLimit") for name in LOOPS}
+
+
+@pytest.mark.parametrize(("given", "limit"), [("7", 7), ("0", None)])
 def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(
-    pipeline_folder: Path, tmp_path: Path, documents: Documents
+    pipeline_folder: Path, tmp_path: Path, given: str, limit: int | None
 ) -> None:
     compiled = tmp_path / "pipeline.yaml"
     command = [sys.executable, str(pipeline_folder / "pipeline.py"), f"--output={compiled}"]
-    subprocess.run(command, env={**os.environ, "OCTAVO_PARALLELISM": "7"}, check=True)
+    subprocess.run(command, env={**os.environ, "OCTAVO_PARALLELISM": given}, check=True)
     limited, _ = yaml.safe_load_all(compiled.read_text())
 
-    assert {name: tasks(limited)[name]["iteratorPolicy"]["parallelismLimit"] for name in LOOPS} == dict.fromkeys(
-        LOOPS, 7
-    )
-    assert not [name for name in LOOPS if "iteratorPolicy" in tasks(documents[0])[name]]
+    assert limits(limited) == dict.fromkeys(LOOPS, limit)
+
+
+def test_ten_shards_of_a_loop_run_at_the_same_time_where_no_number_is_given(documents: Documents) -> None:
+    assert limits(documents[0]) == dict.fromkeys(LOOPS, 10)
 
 
 def test_no_placeholder_that_a_server_leaves_unresolved(pipeline_folder: Path, documents: Documents) -> None:

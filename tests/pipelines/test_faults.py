@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 from octavo.cli import main
+from octavo.errors import StorageError
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
+from octavo.quantize.quantize import Files, Quantized
+from octavo.report.result import Result
 from octavo.storage import upload
 from quickstart import QUICKSTART
 from servers import StorageServer
@@ -33,18 +37,21 @@ def refused(target: Path, capsys: pytest.CaptureFixture[str], *words: str, shown
     assert not target.exists()
 
 
+@pytest.mark.int8
 def test_a_wrong_output_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "target"
     with refused(target, capsys, "'predicts'", "predict"):
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, outputs="predicts")])
 
 
+@pytest.mark.int8
 def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, missing = tmp_path / "target", tmp_path / "model.pb"
     with refused(target, capsys, str(missing)):
         main(["quantize", str(missing), *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 def test_a_truncated_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, broken = tmp_path / "target", tmp_path / "truncated.pb"
     save_graph(GRAPH, broken)
@@ -54,6 +61,7 @@ def test_a_truncated_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         main(["quantize", str(broken), *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, empty = tmp_path / "target", tmp_path / "empty.npz"
     np.savez(empty, x=np.zeros((0, 28, 28, 1), np.uint8), y=np.zeros(0, np.int64))
@@ -61,6 +69,7 @@ def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=empty)])
 
 
+@pytest.mark.int8
 def test_an_accuracy_outside_the_tolerance_shows_the_figures_and_publishes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +77,44 @@ def test_an_accuracy_outside_the_tolerance_shows_the_figures_and_publishes_nothi
     np.savez(black, x=np.zeros((8, 28, 28, 1), np.uint8), y=np.zeros(8, np.int64))
     with refused(target, capsys, "points of top-1", shown="file size"):
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=black)])
+
+
+@pytest.mark.int8
+def test_a_model_that_only_guesses_is_not_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, shuffled = tmp_path / "target", tmp_path / "shuffled.npz"
+    with np.load(QUICKSTART.validation) as arrays:
+        np.savez(shuffled, x=arrays["x"], y=np.random.default_rng(0).permutation(arrays["y"]))
+    with refused(target, capsys, "no more than guessing", "preprocessing", shown="FP32 model itself answers at chance"):
+        main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, validation=shuffled)])
+
+
+@pytest.mark.int8
+def test_a_model_that_cannot_be_published_at_last_is_kept(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "target" / "int8.pb" / "in the way").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    result = Result.model_validate_json((published / "summary.json").read_bytes())
+    with pytest.raises(StorageError, match=r"int8\.pb' cannot be written.*kept in 'octavo-unpublished-") as refusal:
+        Quantized(result, Files(published), 1.0).publish("target")
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["int8.pb"]
+    words = shlex.split(str(refusal.value).rpartition("`octavo ")[2].removesuffix("`"))
+    (tmp_path / "target" / "int8.pb" / "in the way").rmdir()
+    (tmp_path / "target" / "int8.pb").rmdir()
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+    assert {p.name: p.read_bytes() for p in (tmp_path / "target").iterdir()} == {
+        p.name: p.read_bytes() for p in published.iterdir()
+    }
+
+
+def test_a_target_that_cannot_be_written_is_told_before_the_work_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with refused(tmp_path / "file" / "target", capsys, "file/target", "cannot be written"):
+        main(["quantize", str(tmp_path / "no model"), *QUICKSTART.flags(output=tmp_path / "file" / "target")])
 
 
 @pytest.mark.parametrize("flag", ["--tolerance=-1", "--shards=0", "--batch-size=0", "--limit=-1"])
@@ -104,6 +151,7 @@ def test_a_log_of_another_graph(tmp_path: Path, capsys: pytest.CaptureFixture[st
         )
 
 
+@pytest.mark.int8
 @pytest.mark.servers
 def test_a_missing_object(
     s3_server: StorageServer,
@@ -117,6 +165,7 @@ def test_a_missing_object(
         main(["quantize", missing, *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 @pytest.mark.servers
 def test_a_bad_key(
     s3_server: StorageServer,

@@ -17,8 +17,9 @@ from rich.console import Console
 
 from marked import Program, python, reached
 from octavo.errors import OctavoError
-from octavo.local import run_compiled
+from octavo.local import SENTENCE, run_compiled
 from octavo.progress import StepLines
+from time_limit import within
 
 
 @dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
@@ -65,7 +66,7 @@ def parallel(target: str, word: str, upto: int = 4) -> None:
 
 @dsl.pipeline(name="refused")
 def refused() -> None:
-    refuse(word="this").set_display_name("Read data")
+    refuse(word="this").set_display_name("Read data").set_retry(5, backoff_duration="60s")
 
 
 @dsl.component(base_image="octavo/octavo:test", install_kfp_package=False)
@@ -146,7 +147,15 @@ def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
         OctavoError, match=r"^the task 'Read data' failed: this is no data set \(everything .*log.txt\)$"
     ):
         run(refused, tmp_path)
-    assert (tmp_path / "shown.txt").read_text().startswith("failed Read data")
+    assert re.sub(r" +\d+\.\d s", "", (tmp_path / "shown.txt").read_text()) == "failed Read data\n", "tried once"
+
+
+def test_the_sentence_is_found_in_a_long_log_of_anything() -> None:
+    texts = ("\n", " ", "Error", "a.b\n", "Error: ", "x" * 100 + "\n")
+    for text in texts:
+        with within(seconds=20):
+            log = f"{text * 200_000}\n  octavo.errors.DataError: the folder is empty\n"
+            assert SENTENCE.findall(log)[-1] == "the folder is empty"
 
 
 def test_a_task_that_dies_without_a_word_is_named(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from octavo.explain.explain import explain
 from octavo.merge_min_max_logs.merge import merge_logs
 from quickstart import run_pipeline
 
-PUBLISHED = {"int8.pb", "summary.json", "report.html"}
+PUBLISHED = {"int8.pb", "summary.json", "decisions.json", "report.html"}
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.int8]
 
 
 @pytest.fixture(scope="module")
@@ -83,5 +84,15 @@ def test_the_order_of_the_logs_does_not_matter(artifacts: Path, tmp_path: Path) 
         assert (tmp_path / f"{number}.txt").read_bytes() == merged
 
 
-def test_one_process_publishes_the_same_three_files(published: Path) -> None:
+def test_one_process_publishes_the_same_files(published: Path) -> None:
     assert {path.name for path in published.iterdir()} == PUBLISHED
+
+
+def test_what_both_publish_is_explained_node_by_node(
+    run: subprocess.CompletedProcess[str], folder: Path, published: Path
+) -> None:
+    assert run.returncode == 0
+    found = explain(str(published))
+    assert found.complete
+    assert found == explain(str(folder / "target"))
+    assert {node.op for node in found.nodes if node.verdict == "INT8"} >= {"Conv2D", "DepthwiseConv2dNative", "MatMul"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from octavo.cli import main
 from octavo.errors import AccuracyError, GraphError, OctavoError, SpecError, StorageError
 from octavo.publish_model.publish import publish_model
-from octavo.storage import claim, list_objects, read_bytes
+from octavo.storage import claim, list_objects, read_bytes, upload
+from proxy import CuttingProxy
 from servers import StorageServer
 
 Place = Callable[[str], str]
@@ -150,7 +152,73 @@ def test_a_target_that_fails_half_way_shows_no_graph(work: Path, tmp_path: Path)
     (tmp_path / "target" / "summary.json").mkdir(parents=True)
     with pytest.raises(StorageError, match=r"summary\.json' cannot be written"):
         publish(work, str(tmp_path / "target"))
-    assert names(str(tmp_path / "target")) == ["report.html"]
+    assert names(str(tmp_path / "target")) == []
+
+
+@pytest.mark.parametrize("broken", ["summary.json", "int8.pb"])
+def test_a_target_that_fails_half_way_shows_the_old_files_alone(work: Path, tmp_path: Path, broken: str) -> None:
+    target = tmp_path / "target"
+    publish(work, str(target))
+    (target / broken).unlink()
+    (target / broken / "in the way").mkdir(parents=True)
+    before = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+    (work / "graph.pb").write_bytes(b"a better one")
+    (work / "page.html").write_text("<html>a better one")
+    summarize(work, None, hashlib.sha256(b"a better one").hexdigest())
+    with pytest.raises(StorageError, match="cannot be written"):
+        publish(work, str(target))
+    assert {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()} == before
+
+
+def test_a_graph_that_arrived_although_its_answer_was_lost_is_published(
+    place: Place, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing_answers(path: Path, uri: str) -> None:
+        upload(path, uri)
+        if uri.endswith("int8.pb"):
+            raise StorageError("the connection was reset")
+
+    monkeypatch.setattr("octavo.publish_model.publish.upload", losing_answers)
+    assert publish(work, place("m"))[-1] == place("m/int8.pb")
+    assert names(place("m")) == ["int8.pb", "report.html", "summary.json"]
+
+
+def test_documents_that_cannot_be_put_back_are_named(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(work, str(tmp_path / "target"))
+
+    def into_a_folder_that_closes(path: Path, uri: str) -> None:
+        upload(path, uri)
+        Path(uri).unlink()
+        Path(uri, "in the way").mkdir(parents=True)
+        raise StorageError("the store is away")
+
+    monkeypatch.setattr("octavo.publish_model.publish.upload", into_a_folder_that_closes)
+    with pytest.raises(
+        StorageError, match=r"is away; .*report\.html may be the new model's, beside an int8\.pb that is not"
+    ):
+        publish(work, str(tmp_path / "target"))
+
+
+def test_a_model_whose_float_graph_only_guesses_is_not_published(work: Path, tmp_path: Path) -> None:
+    summarize(work, {"fp32": 10.6, "int8": 10.6, "difference": 0.0, "at_chance": True})
+    with pytest.raises(AccuracyError, match=r"FP32 itself names only 10\.60 % .* check the preprocessing first"):
+        publish(work, str(tmp_path / "target"))
+    assert not (tmp_path / "target").exists()
+
+
+def test_decisions_are_published_beside_the_rest(place: Place, work: Path) -> None:
+    (work / "decisions.json").write_text("{}")
+    publish_model(
+        work / "graph.pb",
+        work / "result.json",
+        None,
+        place("m"),
+        tolerance=1.0,
+        decisions=work / "decisions.json",
+    )
+    assert names(place("m")) == ["decisions.json", "int8.pb", "summary.json"]
 
 
 def test_the_command_prints_what_it_wrote(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,3 +260,30 @@ def test_two_publishers_never_interleave(place: Place, tmp_path: Path, monkeypat
     assert graph == page * 1000
     assert json.loads(summary)["sha256"] == hashlib.sha256(graph).hexdigest()
     assert names(place("m")) == ["int8.pb", "report.html", "summary.json"]
+
+
+@pytest.mark.servers
+def test_a_store_that_is_away_in_the_middle_is_waited_for_longer_than_a_lease(
+    s3_server: StorageServer, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"LEASE": 1.0, "RENEWAL": 0.2, "POLL": 0.05, "RELEASE": 5}.items():
+        monkeypatch.setattr(claim, f"{name}_SECONDS", seconds)
+    s3_server.use(monkeypatch)
+    monkeypatch.setenv("OCTAVO_STORE_RETRY_SECONDS", "60")
+    proxy = CuttingProxy(s3_server.endpoint)
+    monkeypatch.setenv("S3_ENDPOINT", proxy.endpoint)
+    outages: list[threading.Timer] = []
+
+    def upload_after_an_outage(path: Path, uri: str) -> None:
+        if not outages:
+            outages.append(proxy.leave(3))
+        upload(path, uri)
+
+    monkeypatch.setattr("octavo.publish_model.publish.upload", upload_after_an_outage)
+    try:
+        target = s3_server.uri("away/published")
+        publish(work, target)
+        assert names(target) == ["int8.pb", "report.html", "summary.json"]
+    finally:
+        outages[0].join()
+        proxy.close()

@@ -13,6 +13,7 @@ import pytest
 from graphs import build, run
 from octavo.errors import GraphError, RecipeError
 from octavo.graph import Graph, from_def, rewire
+from octavo.graph.text import parse_graph
 from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.modes.codes import Range
 from octavo.quantize_graph.modes.generic import quantize_generic
@@ -450,6 +451,27 @@ def test_a_number_that_is_checked_is_read_through_and_the_reader_keeps_its_input
         return tf.nn.relu(tf.debugging.check_numerics(x, "x"))
 
     assert np.allclose(run(made(body), X)[0], np.maximum(X, 0), atol=0.02)
+
+
+def test_a_check_that_keeps_a_constant_in_its_loop_stays() -> None:
+    from octavo.quantize_graph.modes.training_nodes import remove_training_nodes
+
+    graph = parse_graph("""
+        zero = Const()
+        e = Enter(zero) frame_name="f"
+        m = Merge(e, n)
+        s = Switch(m, c)
+        c = LoopCond(m)
+        check = CheckNumerics(s:1)
+        w = Const(^check)
+        free = CheckNumerics(w)
+        b = Add(check, free)
+        n = NextIteration(b)
+        x = Exit(s)
+    """)
+    left = remove_training_nodes(graph)
+    assert left.nodes["w"].inputs == ("^check",)
+    assert left.nodes["b"].inputs == ("check", "w")
 
 
 def test_a_node_that_another_is_placed_with_stays() -> None:

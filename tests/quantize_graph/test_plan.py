@@ -254,8 +254,34 @@ def test_a_conv_in_the_body_of_a_loop_stays_float_with_the_reason(
     plan = plan_of(body)
     inner = next(d for d in plan.decisions if "inner" in d.name)
     assert inner.verdict == "FP32"
-    assert ("inside the function" if functional else "body of a loop") in str(inner.reason)
+    assert ("inside the function" in str(inner.reason)) == functional
+    assert "the body of a loop" in str(inner.reason)
     assert decision(plan, "outer").verdict == "INT8"
+
+
+def test_what_is_between_two_inner_loops_is_in_the_outer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorflow.python.ops import control_flow_util
+
+    monkeypatch.setattr(control_flow_util, "ENABLE_CONTROL_FLOW_V2", False)
+
+    def body(tf: Any, x: Any) -> Any:
+        def doubled(y: Any) -> Any:
+            return tf.while_loop(lambda i, _: i < 2, lambda i, z: (i + 1, z + z), [tf.constant(0), y])[1]
+
+        def step(i: Any, y: Any) -> Any:
+            y = tf.nn.conv2d(doubled(y), ones(1, 1, 4, 4), 1, "SAME", name="between")
+            return i + 1, tf.nn.max_pool2d(doubled(y), 2, 1, "SAME", name="pool")
+
+        y = tf.while_loop(lambda i, _: i < 2, step, [tf.constant(0), x])[1]
+        return tf.nn.relu(tf.nn.conv2d(y, ones(1, 1, 4, 4), 1, "SAME", name="behind"))
+
+    plan = plan_of(body)
+    reasons = {d.name.rpartition("/")[2]: d.reason for d in plan.decisions}
+    assert reasons == {
+        "between": "it is in the body of a loop",
+        "pool": "it is in the body of a loop",
+        "behind": None,
+    }
 
 
 def test_a_pool_says_whether_its_input_or_its_reader_is_float() -> None:

@@ -130,3 +130,23 @@ def _flags(folder: Path) -> list[str]:
     # a frame in a process of its own may not be drawn yet when the picture is taken
     complete = ["--disable-features=IsolateSandboxedIframes", "--virtual-time-budget=10000"]
     return ["--headless", "--no-sandbox", *quiet, *window, *complete]
+
+
+def test_more_ranges_than_a_chart_holds_are_listed_without_one(inputs: ReportInputs) -> None:
+    inputs.int8_graph += more_ranges(151)
+    result = inputs.write()
+    assert "More than 150 ranges are listed without a chart." in inputs.page
+    assert inputs.page.count("<td>qint8</td>") == 152
+    assert result.missing == ()
+
+
+def test_as_many_ranges_as_a_chart_holds_are_drawn(inputs: ReportInputs) -> None:
+    inputs.int8_graph += more_ranges(149)
+    inputs.write()
+    assert "without a chart" not in inputs.page
+    assert 'aria-label="Calibrated ranges"' in inputs.page
+
+
+def more_ranges(count: int) -> str:
+    """Nodes of a graph that each quantize its input to the same range."""
+    return "".join(f"x{n}_eightbit_quantize_input = QuantizeV2(input, low, high) T=qint8\n" for n in range(count))

@@ -1,15 +1,18 @@
 import hashlib
 import json
 import math
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from octavo.errors import DataError, GraphError
 from octavo.graph.log_records import format_examples
 from octavo.report.report import write_report
 from octavo.report.result import Result
 from report_inputs import ReportInputs, verdict
+from whole_logs import whole
 
 
 def test_the_figures_of_a_whole_run(inputs: ReportInputs) -> None:
@@ -135,7 +138,7 @@ def test_a_graph_file_that_is_missing_is_named(inputs: ReportInputs) -> None:
 def test_examples_that_are_missing_from_the_calibration_are_stated(inputs: ReportInputs) -> None:
     inputs.decisions["recipe"]["calibration"] = {"algorithm": "kl"}
     inputs.log = inputs.folder / "log.txt"
-    inputs.log.write_text("".join(f"{format_examples(0, 480)}\n{format_examples(480, 500, missing=True)}\n"))
+    inputs.log.write_text("\n".join(whole(format_examples(0, 480), format_examples(480, 500, missing=True))))
     calibrated = inputs.write().calibrated
     assert (calibrated.examples, calibrated.missing) == (500, 20)
     page = " ".join((inputs.folder / "report.html").read_text().split())
@@ -148,3 +151,55 @@ def test_the_ranges_are_part_of_the_figures(inputs: ReportInputs) -> None:
     assert result.calibrated.examples is None
     assert all(low < high for low, high in result.calibrated.ranges.values())
     assert result.calibrated.ranges
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        ("octavo.report.page.speed_chart", "the chart of speeds"),
+        ("octavo.report.page.ops_chart", "the chart of op types"),
+        ("octavo.report.page.ranges_chart", "the chart of ranges"),
+        ("octavo.report.report.ranges", "the calibrated ranges"),
+        ("octavo.report.report.render", "its page"),
+    ],
+)
+def test_what_cannot_be_drawn_costs_nothing_else_and_is_said(
+    inputs: ReportInputs, monkeypatch: pytest.MonkeyPatch, broken: str, what: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no fonts <here>\nand more")
+
+    monkeypatch.setattr(broken, fails)
+    result = inputs.write()
+    assert result.missing == (f"The report lacks {what}: no fonts <here>",)
+    assert result.accepted
+    assert json.loads((inputs.folder / "summary.json").read_text())["missing"] == list(result.missing)
+    assert f"The report lacks {what}: no fonts &lt;here&gt;" in inputs.page
+    assert "Accepted" in inputs.page
+    assert f"The report lacks {what}" in printed(result)
+
+
+def test_graphs_that_could_not_be_timed_are_reported_all_the_same(inputs: ReportInputs) -> None:
+    inputs.benchmark = {"missing": "the process was killed: out of memory"}
+    result = inputs.write()
+    assert result.missing == ("The report lacks the speeds: the process was killed: out of memory",)
+    assert result.images_per_second == {}
+    assert "the process was killed: out of memory" in inputs.page
+
+
+def test_a_float_graph_that_only_guesses_is_never_accepted(inputs: ReportInputs) -> None:
+    for evaluation in (inputs.fp32_evaluation, inputs.int8_evaluation):
+        assert evaluation is not None
+        evaluation |= {"correct1": 10, "at_chance": True}
+    result = inputs.write()
+    assert result.accepted is False
+    assert "Not accepted: the FP32 model itself answers at chance" in inputs.page
+    assert "FP32 names 10.00 % of 100 images rightly, no more than guessing would" in inputs.page
+    assert "check the preprocessing first" in printed(result)
+
+
+def printed(result: Result) -> str:
+    """The table as a wide terminal shows it."""
+    console = Console(width=300, record=True, file=StringIO())
+    console.print(result.table())
+    return console.export_text()

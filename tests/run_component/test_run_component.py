@@ -14,6 +14,7 @@ from octavo.data.shard import Shard
 from octavo.files import write_json
 from octavo.graph.log_records import format_examples
 from quickstart import QUICKSTART
+from whole_logs import whole
 
 FLAGS = {"shard", "preprocessing", "batch_size"}
 """The inputs of calibrate that are no files."""
@@ -26,7 +27,7 @@ def run(*words: object) -> int | str | None:
 
 
 def record(node: str, low: float, high: float) -> str:
-    return f";{node}__print__;__requant_min_max:[{low}][{high}]\n"
+    return f";{node}__print__;__requant_min_max:[{low}][{high}]"
 
 
 def test_a_returned_list_goes_to_the_file_or_to_standard_output(
@@ -48,7 +49,8 @@ def test_what_shards_have_left_is_merged_and_cleared(tmp_path: Path) -> None:
     plan = make_plan(shards, str(tmp_path / "target"))
     write_json(tmp_path / "plan", plan.model_dump())
     for shard in shards:
-        (tmp_path / "log").write_text(f"{format_examples(shard.start, shard.stop)}\n" + record("a", 0, shard.index))
+        lines = whole(format_examples(shard.start, shard.stop), record("a", 0, shard.index))
+        (tmp_path / "log").write_text("\n".join(lines))
         plan.leave("min_max_log", shard, tmp_path / "log")
 
     assert run("merge_min_max_logs", f"--plan={tmp_path / 'plan'}", f"--merged={tmp_path / 'deep' / 'merged'}") == 0

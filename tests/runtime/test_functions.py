@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from octavo.runtime.functions import (
     without_idle_control_edges,
 )
 from octavo.runtime.session import GraphSession
+from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
 from small_models import IMAGES, write_keras, write_saved_model_v2
 
 
@@ -86,6 +88,31 @@ def test_a_keras_file_that_is_none_is_an_error(tmp_path: Path) -> None:
     file.write_bytes(b"no zip file")
     with pytest.raises(GraphError, match=r"Keras cannot load '.*model\.keras'"):
         keras_function(file)
+
+
+def test_a_stateful_keras_layer_is_an_error_that_says_how_to_export(tmp_path: Path) -> None:
+    file = tmp_path / "stateful.keras"
+    with quiet_tensorflow():
+        keras = import_tensorflow().keras
+        x = keras.layers.Input((3, 2), batch_size=1, name="x")
+        keras.Model(x, keras.layers.LSTM(2, stateful=True, name="memory")(x)).save(file)
+    with pytest.raises(GraphError, match=r"writes a variable .*memory.*AssignVariableOp.*export it without state"):
+        keras_function(file)
+
+
+def test_a_saved_model_that_counts_its_calls_is_an_error_that_names_the_op(tmp_path: Path) -> None:
+    tf = import_tensorflow()
+    module = tf.Module()
+    module.calls = tf.Variable(0.0)
+
+    def serve(x: Any) -> Any:
+        return {"y": x + module.calls.assign_add(1.0)}
+
+    signature = tf.function(serve, input_signature=[tf.TensorSpec([None], tf.float32, "x")], autograph=False)
+    with quiet_tensorflow():
+        tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": signature})
+    with pytest.raises(GraphError, match=r"writes a variable each time it infers \(AssignAddVariableOp 'AssignAdd"):
+        saved_model_function(tmp_path, "serving_default")
 
 
 def test_control_edges_from_nodes_without_effect_go() -> None:

@@ -17,11 +17,13 @@ import pytest
 ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default/"
 TOKEN = {"access_token": "one-secret", "token_type": "Bearer", "expires_in": 3600}
 STS_TOKEN = {**TOKEN, "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
+IDENTITY = json.dumps({"email": "octavo@p.iam.gserviceaccount.com", "scopes": [], "aliases": ["default"]})
 ANSWERS = {
     "/": "",
     "/computeMetadata/v1/project/project-id": "p",
     "/computeMetadata/v1/universe/universe-domain": "googleapis.com",
-    ACCOUNT: json.dumps({"email": "octavo@p.iam.gserviceaccount.com", "scopes": [], "aliases": ["default"]}),
+    ACCOUNT: IDENTITY,
+    ACCOUNT.replace("default", "octavo@p.iam.gserviceaccount.com"): IDENTITY,
     f"{ACCOUNT}token": json.dumps(TOKEN),
     "/v1/token": json.dumps(STS_TOKEN),
 }
@@ -32,10 +34,12 @@ class Google(ThreadingHTTPServer):
 
     Attributes:
         asked: the paths of the requests so far, without their queries.
+        late: how many of the next requests for a token are answered 502.
     """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.late = 0
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -53,6 +57,10 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append(path)
+        if path.endswith("token") and self.server.late > 0:
+            self.server.late -= 1
+            self.send_error(502)
+            return
         known = path in ANSWERS or self.headers.get("Authorization") == "Bearer one-secret"
         body = ANSWERS.get(path, "the object" if known else "").encode()
         self.send_response(200 if known else 401)
@@ -92,6 +100,15 @@ def test_a_pod_of_gke_reads_with_the_token_of_its_service_account(google: Google
     done = read_object(google, tmp_path, GCE_METADATA_HOST=google.address, GCE_METADATA_IP=google.address)
     assert done.stdout == "the object\n", done.stderr
     assert f"{ACCOUNT}token" in google.asked
+
+
+def test_a_token_that_is_late_is_waited_for(google: Google, tmp_path: Path) -> None:
+    google.late = 3
+    where = {"GCE_METADATA_HOST": google.address, "GCE_METADATA_IP": google.address}
+    done = read_object(google, tmp_path, **where, OCTAVO_STORE_RETRY_SECONDS="60")
+    assert done.stdout == "the object\n", done.stderr
+    assert google.asked.count(f"{ACCOUNT}token") == 4
+    assert "the source of tokens for Google Cloud Storage does not answer" in done.stderr
 
 
 @pytest.fixture

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,32 +106,197 @@ def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     assert (tmp_path / "result" / "report.html").read_text() == "report.html"
 
 
-def test_a_step_that_fails_on_kubeflow_is_named_with_its_reason_and_its_log(
-    registered: str, run: Run, state: State, cluster: Cluster, parameters: list[str]
+def task(name: str, run_state: str, *children: str) -> Any:
+    """A task as Kubeflow lists it: of the pods within it, the ids of their nodes."""
+    return detail(name, run_state, child_tasks=[api.PipelineTaskDetailChildTask(pod_name=each) for each in children])
+
+
+def pod(path: str, *, seconds: int, status: int = 0, reason: str = "") -> dict[str, Any]:
+    """A pod of the run that has ended, named as Kubeflow names it: after the hash of its node's name."""
+    name = f"octavo-x7k2p-retry-system-container-impl-{zlib.crc32(path.encode())}"
+    ended = {"exitCode": status, "reason": reason or ("Error" if status else "Completed")}
+    ended["finishedAt"] = f"{NOON + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+    image = {"image": "octavo/octavo", "imageID": "", "ready": False, "restartCount": 0}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "kubeflow",
+            "labels": {"pipeline/runid": "run-0005", "workflows.argoproj.io/workflow": "octavo-x7k2p"},
+            "annotations": {"workflows.argoproj.io/node-name": f"octavo-x7k2p.root.{path}"},
+        },
+        "status": {
+            "phase": "Failed" if status else "Succeeded",
+            "containerStatuses": [
+                {**image, "name": "wait", "state": {"terminated": {**ended, "exitCode": 0, "reason": "Completed"}}},
+                {**image, "name": "main", "state": {"terminated": ended}},
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def put(cluster: Cluster) -> Callable[..., None]:
+    """Puts pods into the cluster, each with what it printed."""
+
+    def call(*pods: tuple[dict[str, Any], str]) -> None:
+        for found, printed in pods:
+            name = found["metadata"]["name"]
+            cluster.objects[f"/api/v1/namespaces/kubeflow/pods/{name}"] = found
+            cluster.logs[name] = printed
+
+    return call
+
+
+PRINTED = "\n".join(
+    (
+        'time="2026-01-01T12:00:00.1Z" level=info msg="capturing logs" argo=true',
+        "I0101 12:00:01.123456      15 launcher_v2.go:215] publish success.",
+        *map(str, range(50)),
+        "octavo: error: there is no data set",
+        'time=2026-01-01T12:00:09Z level=INFO msg="sub-process exited" argo=true error="<nil>"',
+        '{"argo":true,"level":"info","msg":"stopping","time":"2026-01-01T12:00:09Z"}',
+        "Error: exit status 2",
+    )
+)
+
+
+def test_a_step_that_fails_on_kubeflow_is_found_by_its_pod_and_named_with_reason_and_log(
+    registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
-    fault = api.GoogleRpcStatus(message="exit status 2")
-    child = api.PipelineTaskDetailChildTask(pod_name="pod-1")
-    failed = detail("plan-shards", "FAILED", error=fault, child_tasks=[child])
-    state.on_run = stages(("FAILED", [detail("fetch-model", "SUCCEEDED"), failed]))
-    cluster.logs["pod-1"] = "\n".join([*map(str, range(50)), "octavo: error: there is no data set"])
+    state.on_run = stages(
+        ("FAILED", [task("fetch-model", "SUCCEEDED"), task("plan-shards", "FAILED", "octavo-x7k2p-7")])
+    )
+    put(
+        (pod("fetch-model.executor(0)", seconds=5, status=1), "a first try that failed"),
+        (pod("fetch-model.executor(1)", seconds=9), "fetched"),
+        (pod("plan-shards.executor(0)", seconds=20, status=2), "the first try"),
+        (pod("plan-shards.executor(1)", seconds=40, status=2), PRINTED),
+        (pod("plan-evaluation.executor(0)", seconds=45, status=143), "killed with the run"),
+    )
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
     assert "failed Plan shards" in err
-    assert "the step 'Plan shards' failed: exit status 2; see http" in err
-    assert err.rstrip().endswith("octavo: error: there is no data set")
+    assert "the step 'Plan shards' failed: Error (exit status 2); see http" in err
+    assert err.rstrip().endswith("\n49\noctavo: error: there is no data set")
+    assert "argo" not in err
+    assert "launcher" not in err
     assert "\n12\n" not in err
 
 
-def test_without_a_kubeconfig_the_log_is_said_to_be_in_the_user_interface(
-    registered: str, run: Run, state: State, parameters: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_that_kubeflow_lists_no_task_of_is_found_by_the_pod(
+    registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "nowhere"))
-    state.on_run = stages(("FAILED", [detail("plan-shards", "FAILED", pod_name="pod-1")]))
+    state.on_run = stages(("FAILED", []))  # as it is where the nodes' states are compressed
+    killed = pod("for-loop-1.iteration(0:0).calibrate.executor(0)", seconds=9, status=137, reason="OOMKilled")
+    put((killed, "Killed"))
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert "the log is in the user interface" in err
+    assert "'Calibrate' failed: OOMKilled (exit status 137): it needs a higher memory limit; see http" in err
+
+
+def test_an_evicted_pod_is_told_in_kubernetes_words(
+    registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
+) -> None:
+    state.on_run = stages(("FAILED", []))
+    why = "The node was low on resource: ephemeral-storage."
+    evicted = pod("plan-shards.executor(0)", seconds=9)
+    evicted["status"] = {"phase": "Failed", "reason": "Evicted", "message": why}
+    put((evicted, ""))
+    err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
+
+    assert f"'Plan shards' failed: Evicted: {why.rstrip('.')}; see" in err
+
+
+@pytest.mark.parametrize("name", ["octavo-x7k2p-8", "octavo-x7k2p-retry-system-container-impl-8"])
+@pytest.mark.parametrize("pods", ["no kubeconfig", "no pod is left"])
+def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
+    registered: str, run: Run, state: State, parameters: list[str], name: str, pods: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("no_kubeconfig" if pods == "no kubeconfig" else "cluster")
+    tries = [
+        task("executor", "FAILED", "octavo-x7k2p-7", "octavo-x7k2p-8"),
+        task("executor(1)", "FAILED", "octavo-x7k2p-9"),
+    ]
+    steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-shards", "FAILED", "octavo-x7k2p-6")]
+    state.on_run = stages(("FAILED", [task("root", "FAILED", "octavo-x7k2p-1"), *steps, *tries]))
+    state.logs = {
+        name: PRINTED,
+        "octavo-x7k2p-1": "the driver",
+        "octavo-x7k2p-3": "fetched",
+        "octavo-x7k2p-9": "the next",
+    }
+    status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
+
+    assert status == 2
+    assert "the step 'Plan shards' failed: no reason is given; see http" in err
+    assert err.rstrip().endswith("octavo: error: there is no data set")
+    assert "argo" not in err
+
+
+@pytest.fixture
+def no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk without a cluster."""
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.usefixtures("no_kubeconfig")
+def test_a_log_that_nobody_has_is_said_to_be_in_the_user_interface(
+    registered: str, run: Run, state: State, parameters: list[str]
+) -> None:
+    state.on_run = stages(("FAILED", [task("plan-shards", "FAILED", "octavo-x7k2p-6")]))
+    status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
+
+    assert status == 2
+    assert "the log is in the user interface; no cluster is known here" in err
+
+
+@pytest.mark.usefixtures("no_kubeconfig")
+def test_a_run_that_is_cancelled_has_failed(registered: str, run: Run, state: State, parameters: list[str]) -> None:
+    state.on_run = stages(("CANCELED", []))
+    status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
+
+    assert status == 2
+    assert "the run failed: no step says why; see http" in err
+
+
+def test_an_api_of_kubeflow_that_is_away_for_a_moment_is_asked_again(
+    registered: str, run: Run, state: State, parameters: list[str]
+) -> None:
+    asked = iter(range(3))
+
+    def advance(run_: Any) -> None:
+        state.failing = 1 if next(asked, None) is not None else 0
+        run_.state = "RUNNING" if state.failing else "SUCCEEDED"
+
+    state.on_run = advance
+    status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
+    assert status == 0, err
+
+
+@pytest.mark.parametrize("flavour", ["kubeflow", "argo"])
+def test_a_run_that_nothing_picks_up_is_told_once(
+    flavour: str,
+    registered: str,
+    run: Run,
+    state: State,
+    installed: Cluster,
+    parameters: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("octavo.submit.follow.UNSEEN_SECONDS", 0.05)
+    state.on_run = stages(*[("PENDING", [])] * 20, ("SUCCEEDED", []))
+    installed.on_get = workflow_at(*[{}] * 20, {"phase": "Succeeded"})
+    where = [f"--host={registered}"] if flavour == "kubeflow" else ["--argo-template=octavo", "--namespace=vision"]
+    status, _, err = run("submit", *where, *parameters, *QUICK)
+
+    assert status == 0, err
+    (line,) = err.splitlines()
+    assert line.startswith("nothing has picked the run up for 0.05 s: ")
+    assert "workflow controller" in line or "workflow-controller" in line
 
 
 def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state: State, parameters: list[str]) -> None:
@@ -146,6 +315,13 @@ def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state
         (["--set=model=x"], ["no parameter 'model'", "model_uri"]),
         (["--set=shards=many"], ["shards is 'many'", "a number"]),
         (["--set=shards"], ["no NAME=VALUE"]),
+        (["--set=tolerance=-101"], ["tolerance is -101.0", "wanted 0 or more"]),
+        (["--set=tolerance=inf"], ["tolerance is inf", "wanted 0 or more"]),
+        (["--set=shards=0"], ["shards is 0", "wanted 1 or more"]),
+        (["--set=shards=200"], ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000"]),
+        (["--set=shards=60", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 106"]),
+        (["--set=target_uri=ftp://host/a"], ["target_uri", "ftp:// is not supported"]),
+        (["--set=model_uri=s3:/models/a"], ["model_uri", "wanted s3://"]),
         (["--version=9"], ["no version '9'", "0.1.0-a, 0.2.0-b"]),
         (["--pipeline=other"], ["no pipeline 'other'"]),
         (["--argo-template=x"], ["wanted one of --host"]),
@@ -242,12 +418,73 @@ def test_a_step_that_fails_on_argo_is_named_with_its_reason_and_its_log(
     tried = node("octavo-x7k2p-1", "plan-shards", "Failed", type="Retry", children=["octavo-x7k2p-2"])
     pod = {**node("octavo-x7k2p-2", "plan-shards(0)", "Failed", message="exit code 2"), "templateName": "plan-shards"}
     installed.on_get = workflow_at({"phase": "Failed", "message": "child failed", "nodes": nodes(tried, pod)})
-    installed.logs["octavo-x7k2p-plan-shards-2"] = "octavo: error: there is no data set"
+    installed.logs["octavo-x7k2p-plan-shards-2"] = PRINTED
     status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
 
     assert status == 2
     assert "the step 'plan-shards' failed: exit code 2" in err
     assert err.rstrip().endswith("octavo: error: there is no data set")
+    assert "argo=true" not in err
+
+
+def test_compressed_states_of_nodes_are_read(installed: Cluster, run: Run, parameters: list[str]) -> None:
+    there = nodes(node("octavo-x7k2p-1", "fetch-model", "Succeeded"), node("octavo-x7k2p-2", "plan-shards", "Running"))
+    compressed = base64.b64encode(gzip.compress(json.dumps(there).encode())).decode()
+    done = {
+        "phase": "Succeeded",
+        "nodes": {**there, "octavo-x7k2p-2": node("octavo-x7k2p-2", "plan-shards", "Succeeded")},
+    }
+    installed.on_get = workflow_at({"phase": "Running", "compressedNodes": compressed}, done)
+    status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
+
+    assert status == 0, err
+    assert err.splitlines() == ["ok     fetch-model        12.0 s", "ok     plan-shards        12.0 s"]
+
+
+def test_an_api_of_kubernetes_that_is_away_for_a_moment_is_asked_again(
+    installed: Cluster, run: Run, parameters: list[str]
+) -> None:
+    installed.failing = 2
+    installed.on_get = workflow_at({"phase": "Succeeded"})
+    status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
+    assert status == 0, err
+
+
+def test_an_api_of_kubernetes_that_stays_away_is_told(
+    installed: Cluster, run: Run, parameters: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octavo.submit.on_argo.AWAY_SECONDS", 1.0)
+    installed.failing = 100
+    status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
+
+    assert status == 2
+    assert "the API of Kubernetes cannot answer now (2 tries in 1 s): the server is currently unable" in err
+
+
+def test_a_workflow_that_is_deleted_meanwhile_is_told(installed: Cluster, run: Run, parameters: list[str]) -> None:
+    def vanish(document: Any) -> None:
+        if document["kind"] == "Workflow":
+            del installed.objects[f"{WORKFLOWS}/{document['metadata']['name']}"]
+
+    installed.on_get = vanish
+    status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
+
+    assert status == 2
+    assert "not found" in err
+
+
+def test_argo_carries_more_shards_than_kubeflow_and_not_any_number(
+    installed: Cluster, run: Run, parameters: list[str]
+) -> None:
+    installed.on_get = workflow_at({"phase": "Succeeded"})
+    where = ("--argo-template=octavo", "--namespace=vision", *parameters)
+    assert run("submit", *where, "--set=shards=1000", *QUICK)[0] == 0
+    for refused, words in (
+        ("shards=1997", "than the 2000 that one run on Argo"),
+        ("tolerance=-101", "wanted 0 or more"),
+    ):
+        status, _, err = run("submit", *where, f"--set={refused}", *QUICK)
+        assert (status, words in err) == (2, True)
 
 
 def test_a_missing_template_ends_in_one_sentence(cluster: Cluster, run: Run, parameters: list[str]) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from octavo.cli import main
+from octavo.graph import save_graph
+from octavo.graph.text import parse_graph
 from small_models import write_saved_model_v2
 
 GRAPH = """
@@ -49,11 +51,15 @@ def test_json_holds_the_names(graph: str, capsys: pytest.CaptureFixture[str]) ->
     assert len(document["structure"]) == 3
 
 
-def test_json_says_what_is_not_settled(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--in_graph", graph, "--format", "json") == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["output_names"] is None
-    assert "'a', 'b'; name those wanted" in document["unsettled"][0]
+def test_every_head_is_taken_and_what_is_left_out_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "graph.pb"
+    save_graph(parse_graph("x = Placeholder() dtype=float32\np = Softmax(x)\nb = Tanh(x)\nAux = Relu(x)"), path)
+    assert run("--in_graph", str(path)) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert "likely output: p (nothing reads it, and data from the inputs end here in a Softmax)" in told
+    assert "output too:    b (nothing reads it, and data from the inputs end here in a Tanh)" in told
+    wanted = "left out: 'Aux' (looks like an auxiliary head); name those wanted with --outputs"
+    assert any(wanted in line for line in told)
 
 
 def test_a_fault_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,13 @@ from octavo.calibrate.observe import Observed, observe
 from octavo.calibrate.session import Measured, ObservingSession, joined
 from octavo.data.batches import Batch, batches
 from octavo.data.dataset import Dataset
-from octavo.data.inputs import model_inputs
+from octavo.data.inputs import ModelInputs, model_inputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.graph.exact_sum import ExactSum
 from octavo.graph.graph import Graph
-from octavo.graph.log_records import format_batches, format_examples, format_histogram, format_sum
+from octavo.graph.log_records import counted, format_batches, format_examples, format_histogram, format_sum
 from octavo.graph.tensors import Array
 from octavo.recipe import COUNTING, Algorithm
 from octavo.runtime.in_order import cores, in_order
@@ -62,7 +62,8 @@ def shard_records(
     """Run the shard's batches and give the lines of its log.
 
     One line says which examples it is of, one follows for every range and batch, in order, and at the end one for every
-    bias correction and, where the algorithm needs it, every histogram.
+    bias correction and, where the algorithm needs it, every histogram. Around them stand the lines that begin and end a
+    log.
 
     Args:
         graph: the logged graph.
@@ -90,7 +91,19 @@ def shard_records(
         batch_size=step,
         inputs=taken,
     )
-    yield format_examples(shard.start, shard.stop) + "\n"
+    records = _records(graph, drawn, taken, step, algorithm, min(at_once, cores()))
+    return counted(chain([format_examples(shard.start, shard.stop) + "\n"], records))
+
+
+def _records(
+    graph: Graph,
+    drawn: Iterator[Batch],
+    taken: ModelInputs,
+    step: int,
+    algorithm: Algorithm,
+    at_once: int,
+) -> Iterator[str]:
+    """The lines of what batches of `step` examples measure."""
     with tempfile.TemporaryDirectory(prefix="octavo-constants-") as folder:
         observed = _mapped(observe(graph), Path(folder))
         del graph  # memory need not hold its weights a second time
@@ -106,7 +119,7 @@ def shard_records(
                 whole = joined(measured, [len(next(iter(part.values()))) for part in parts])
                 return range(batch.start, batch.start + len(batch)), whole
 
-            found = in_order(run, drawn, at_once=min(at_once, cores()))
+            found = in_order(run, drawn, at_once=at_once)
             while written := list(islice(found, BATCHES_WRITTEN)):
                 for examples, measured in written:
                     _check_ranges(observed.nodes, measured, examples)

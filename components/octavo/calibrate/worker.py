@@ -10,7 +10,7 @@ from octavo.data.dataset import open_dataset
 from octavo.data.preprocessing import preprocessing
 from octavo.errors import CalibrationError, OctavoError
 from octavo.files import write_atomically
-from octavo.graph.log_records import format_examples
+from octavo.graph.log_records import counted, format_examples
 from octavo.graph.proto import load_graph
 from octavo.runtime.forks import TaskDiedError, run_forked
 from octavo.runtime.in_order import cores
@@ -32,7 +32,8 @@ def write_logs(text: str) -> None:
         if request.calibration.required_examples == 1:
             raise _named(request, number, fault)
         shard = request.shards[number]
-        write_atomically(request.logs[number], format_examples(shard.start, shard.stop, missing=True) + "\n")
+        missing = format_examples(shard.start, shard.stop, missing=True) + "\n"
+        write_atomically(request.logs[number], "".join(counted([missing])))
 
 
 def _write_log(request: Request, number: int) -> None:

@@ -15,7 +15,10 @@ from octavo.options import NEEDED_PATH, Bool
 @click.option("--output", required=True, type=NEEDED_PATH, help="The GraphDef file to write.")
 @click.option("--output-binary", cls=Bool, default=True, help="Write the graph as binary, or as text.")
 def command(source: Path, input_binary: bool, output: Path, output_binary: bool) -> None:
-    """Drop every control edge of a graph, as the transform remove_control_dependencies does."""
+    """Drop the control edges of a graph, as the transform remove_control_dependencies does.
+
+    Those that keep a node in a loop or in a branch of a conditional stay.
+    """
     from octavo.clean_control_input.clean import clean_file
 
     del input_binary

@@ -11,7 +11,7 @@ import numpy as np
 from octavo.data.blocks import Block, Labels, Part, PartReader
 from octavo.data.formats import Format, format_of
 from octavo.errors import DataError
-from octavo.storage import StoredObject, list_objects
+from octavo.storage import StoredObject, list_objects, parse_uri
 
 __all__ = ["Dataset", "Labels", "Span", "open_dataset"]
 
@@ -121,6 +121,8 @@ class _Reader:
 def open_dataset(uri: str, *, most: int | None = None) -> Dataset:
     """Open a data set; examples are read only when they are asked for.
 
+    A relative path is one in the folder that is the present one now, whatever folder it is later.
+
     Args:
         uri: one of
             - a folder with `labels.csv` (columns filename and label), with a sub-folder for each class (numbered in the
@@ -136,6 +138,7 @@ def open_dataset(uri: str, *, most: int | None = None) -> Dataset:
         StorageError: when the URI cannot be reached.
     """
     kind = format_of(uri)
+    uri = str(parse_uri(uri))
     if kind is Format.PATTERN:
         from octavo.data.patterns import matching
 

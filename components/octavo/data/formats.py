@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from pathlib import Path
 
-from octavo.storage import exists, open_object, parse_uri
+from octavo.storage import Uri, exists, open_object, parse_uri
 
 
 class Format(Enum):
@@ -59,8 +60,14 @@ def format_of(uri: str, *, of_file: bool = False) -> Format:
 
 
 def is_pattern(uri: str) -> bool:
-    """Whether a URI is a pattern of several: a `*`, `?` or `[` in its key, where there is no such object."""
-    return bool(WILD.search(parse_uri(uri).key)) and not exists(uri)
+    """Whether a URI is a pattern of several: a `*`, `?` or `[` in its key, where nothing of that very name is."""
+    place = parse_uri(uri)
+    return bool(WILD.search(place.key)) and not exists(uri) and not is_local_folder(place, place.key)
+
+
+def is_local_folder(place: Uri, key: str) -> bool:
+    """Whether a key, in the store of a URI, is a folder of this machine; one in an object store nobody can tell."""
+    return place.scheme == "file" and Path(key).is_dir()
 
 
 def _by_content(uri: str) -> Format:

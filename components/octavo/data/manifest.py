@@ -21,8 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from octavo.data.arrays import UnopenedArrays
-from octavo.data.folder import ImageFiles, is_image
-from octavo.data.formats import Format, format_of
+from octavo.data.folder import ENDINGS, ImageFiles
+from octavo.data.formats import Format, format_of, is_pattern
 from octavo.data.records import RecordFile
 from octavo.errors import DataError
 from octavo.storage import MissingObjectError, join, open_object
@@ -62,6 +62,9 @@ class Entry(BaseModel):
 def read_manifest(uri: str) -> Dataset:
     """Read a manifest; files are opened when their examples are asked for.
 
+    Args:
+        uri: the manifest's, with a whole path.
+
     Raises:
         DataError: when a line cannot be read, or names nothing.
         StorageError: when the store fails.
@@ -69,7 +72,7 @@ def read_manifest(uri: str) -> Dataset:
     from octavo.data.dataset import Dataset
 
     spans: list[Span] = []
-    for single, group in groupby(_entries(uri), key=lambda pair: is_image(pair[1].uri)):
+    for single, group in groupby(_entries(uri), key=lambda pair: _is_image_file(pair[1].uri)):
         if single:
             spans.append(_images(uri, [entry for _, entry in group]))
         else:
@@ -89,7 +92,7 @@ def write_manifest(dataset: Dataset, path: Path, stop: int) -> None:
 
 def _entries(uri: str) -> Iterator[tuple[int, Entry]]:
     """Line numbers and entries; URIs made whole."""
-    folder = uri.rsplit("/", 1)[0] if "/" in uri else "."
+    folder = uri[: uri.rindex("/") + 1]
     try:
         with open_object(uri) as file:
             for number, line in enumerate(file, 1):
@@ -111,6 +114,11 @@ def _entry(uri: str, number: int, line: bytes, folder: str) -> Entry:
         ) from fault
     whole = entry.uri if "://" in entry.uri or entry.uri.startswith("/") else join(folder, entry.uri)
     return entry.model_copy(update={"uri": whole})
+
+
+def _is_image_file(uri: str) -> bool:
+    """Whether a line names one image; what it names is taken, hidden or not."""
+    return uri.lower().endswith(ENDINGS) and not is_pattern(uri)
 
 
 def _images(uri: str, entries: Sequence[Entry]) -> Span:

@@ -96,7 +96,7 @@ def preprocessing(name_or_document: str) -> Preprocessing:
 
     try:
         document: Any = yaml.safe_load(name_or_document)
-    except yaml.YAMLError as fault:
+    except (yaml.YAMLError, RecursionError) as fault:
         raise SpecError(
             f"the preprocessing is neither a preset, YAML nor JSON: {' '.join(str(fault).split())[:200]}"
         ) from fault

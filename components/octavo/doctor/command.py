@@ -9,7 +9,7 @@ import click
 
 from octavo.doctor.finding import Finding, found
 from octavo.errors import ClusterError
-from octavo.kubeflow import Endpoint, asked, connect, endpoint_options, equals
+from octavo.kubeflow import OLDEST, Endpoint, asked, connect, endpoint_options, equals, version
 from octavo.options import COMMA_LIST
 
 
@@ -79,10 +79,12 @@ def _kubeflow(options: dict[str, Any]) -> str:
     client = connect(Endpoint(**{name: options[name] for name in names}))
     host = options["host"]
     several = "multi-user" if asked(host, client.get_kfp_healthz).multi_user else "single-user"
+    said = version(host, client) or f"no version is told, wanted {'.'.join(map(str, OLDEST))} or later"
+    answers = f"answers, {said}, {several}"
     if not options["pipeline"]:
-        return f"answers, {several}"
+        return answers
     wanted = {"filter": equals("display_name", options["pipeline"]), "namespace": options["namespace"] or None}
     listed = asked(host, lambda: client.list_pipelines(**wanted))
     if not listed.pipelines:
         raise ClusterError(f"answers, but has no pipeline {options['pipeline']!r}; install the chart, or upload it")
-    return f"answers, {several}, and has the pipeline {options['pipeline']}"
+    return f"{answers}, and has the pipeline {options['pipeline']}"

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from octavo.doctor.finding import Finding, found
 from octavo.errors import StorageError
-from octavo.storage import join, list_objects, open_store, read_bytes
+from octavo.storage import at_most, join, list_objects, open_store, read_bytes
+
+STORE_SECONDS = 5.0
+"""How long a store that is away is tried again, whatever the steps' own patience is: who asks wants to know now."""
 
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -20,7 +23,8 @@ def machine() -> list[Finding]:
 
 def store(uri: str) -> Finding:
     """Whether objects under a URI can be written, read, listed and deleted."""
-    return found(f"object store {uri}", lambda: _store(uri))
+    with at_most(STORE_SECONDS):
+        return found(f"object store {uri}", lambda: _store(uri))
 
 
 def _processor() -> str:

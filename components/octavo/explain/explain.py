@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -102,6 +102,9 @@ class _Left(BaseModel):
     op: str
     reason: str
 
+    def verdict(self) -> Verdict:
+        return Verdict(name=self.name, op=self.op, verdict="FP32", reason=self.reason)
+
 
 class _Summary(BaseModel):
     quantized: Counts
@@ -110,6 +113,8 @@ class _Summary(BaseModel):
 
 def explain(source: str, *, only: Only | None = None) -> Explanation:
     """Read the verdicts.
+
+    In a model's folder, nodes that no kernel took in after all, which its summary.json says, count as FP32.
 
     Args:
         source: the path or URI of what quantize_graph wrote, or of a folder that holds it or a model's summary.json.
@@ -125,7 +130,7 @@ def explain(source: str, *, only: Only | None = None) -> Explanation:
     except MissingObjectError as fault:
         raise DataError(f"there is no {uri!r}; wanted what quantize_graph wrote, or a model's folder") from fault
     try:
-        found = _of_summary(content) if _is_summary(uri) else _of_decisions(content)
+        found = _of_summary(content) if _is_summary(uri) else _of_decisions(content, _not_lowered(source))
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
@@ -151,8 +156,20 @@ def _is_summary(uri: str) -> bool:
     return uri.rsplit("/", maxsplit=1)[-1] == SUMMARY
 
 
-def _of_decisions(content: bytes) -> Explanation:
-    nodes = _Decisions.model_validate_json(content).nodes
+def _not_lowered(folder: str) -> dict[str, Verdict]:
+    """The FP32 nodes of a model's folder, by name; nothing where the source is no such folder."""
+    if folder.endswith(".json"):
+        return {}
+    try:
+        summary = _Summary.model_validate_json(read_bytes(join(folder, SUMMARY)))
+    except (MissingObjectError, ValidationError):
+        return {}
+    return {node.name: node.verdict() for node in summary.fp32_nodes}
+
+
+def _of_decisions(content: bytes, not_lowered: Mapping[str, Verdict]) -> Explanation:
+    decided = _Decisions.model_validate_json(content).nodes
+    nodes = tuple(not_lowered.get(n.name, n) if n.verdict == "INT8" else n for n in decided)
     ops = sorted({n.op for n in nodes}, key=lambda op: (-sum(n.op == op for n in nodes), op))
     by_op = {op: _counts([n for n in nodes if n.op == op]) for op in ops}
     return Explanation(nodes=nodes, counts=_counts(nodes), by_op=by_op, complete=True)
@@ -160,7 +177,7 @@ def _of_decisions(content: bytes) -> Explanation:
 
 def _of_summary(content: bytes) -> Explanation:
     summary = _Summary.model_validate_json(content)
-    nodes = tuple(Verdict(name=n.name, op=n.op, verdict="FP32", reason=n.reason) for n in summary.fp32_nodes)
+    nodes = tuple(node.verdict() for node in summary.fp32_nodes)
     return Explanation(nodes=nodes, counts=summary.quantized, by_op={}, complete=False)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from octavo.errors import GraphError, StorageError
 from octavo.files import write_json
 from octavo.model import RECORD, SAVED_MODELS, WANTED, FileRecord, Layout, ModelRecord, kind_of_file, layout
-from octavo.storage import MissingObjectError, StoredObject, download, exists, list_objects, read_bytes
+from octavo.storage import MissingObjectError, StoredObject, download, exists, list_objects, parse_uri, read_bytes
 
 FILES = "files"
 """The folder of the copied files, beside the record."""
@@ -35,7 +35,7 @@ def fetch_model(uri: str, target: Path) -> ModelRecord:
     with _new_folder(target) as folder:
         files = [_copy(uris[name], folder, f"{FILES}/{name}") for name in found.files]
         record = ModelRecord(
-            uri=uri,
+            uri=str(parse_uri(uri)),  # a relative path would mean something else elsewhere
             kind=found.kind,
             graph=str(PurePosixPath(FILES, found.graph)),
             checkpoint=f"{FILES}/{found.checkpoint}" if found.checkpoint is not None else None,

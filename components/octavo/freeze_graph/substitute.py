@@ -20,6 +20,7 @@ import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph.attrs import dtype_attr, int_attr, read_dtype
+from octavo.graph.frames import with_constants_in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node
@@ -49,7 +50,8 @@ def substitute(graph: Graph, values: Mapping[str, Array]) -> Graph:
     resources = [graph.nodes[name] for name in values if graph.nodes[name].op == "VarHandleOp"]
     references = [graph.nodes[name] for name in values if graph.nodes[name].op != "VarHandleOp"]
     uses = _Uses(values, _carriers(graph, resources, HANDLE_CARRIERS), _carriers(graph, references, PLAIN_OPS))
-    return graph.with_nodes(made for node in graph.nodes.values() for made in _substituted(node, uses))
+    made = graph.with_nodes(made for node in graph.nodes.values() for made in _substituted(node, uses))
+    return with_constants_in_frames(made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,13 @@ class ExactSum:
 
     @classmethod
     def of_units(cls, count: int, units: Iterable[int]) -> ExactSum:
-        """The sum of `count` vectors whose channels add up to these numbers of units."""
+        """The sum of `count` vectors whose channels add up to these numbers of units.
+
+        Raises:
+            ValueError: when there can be none such.
+        """
+        if count < 1:
+            raise ValueError(f"there are no {count} vectors")
         whole = list(units)
         high = np.array([number >> _LOW_BITS for number in whole], np.int64)
         return cls(count, high, np.array([number & ((1 << _LOW_BITS) - 1) for number in whole], np.int64))

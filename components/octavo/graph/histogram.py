@@ -8,6 +8,7 @@ commutative to the bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ BINS = 2048
 
 SMALLEST = -111
 """The smallest exponent."""
+
+LARGEST = 128 - 11
+"""The largest one, that of the largest float32."""
 
 NOTHING = 2.0**-100
 """Values nearer to zero count as zero, so that it does not matter where a processor flushes denormal numbers."""
@@ -77,6 +81,18 @@ class Histogram:
         """The histogram of these counts without the empty bins at their ends; some count is not zero."""
         filled = np.flatnonzero(counts)
         return cls(exponent, first + int(filled[0]), counts[filled[0] : filled[-1] + 1].astype(np.int64))
+
+    @classmethod
+    def read(cls, exponent: int, first: int, counts: Sequence[int]) -> Histogram:
+        """The histogram that a log says.
+
+        Raises:
+            ValueError: when there can be none such.
+        """
+        inside = SMALLEST <= exponent <= LARGEST and -BINS <= first <= first + len(counts) <= BINS
+        if not inside or min(counts) < 0 or not (counts[0] and counts[-1]):
+            raise ValueError(f"no histogram has {len(counts)} bins from {first} on, 2**{exponent} wide")
+        return cls(exponent, first, np.array(counts, np.int64))
 
     def __add__(self, other: Histogram) -> Histogram:
         exponent = max(self.exponent, other.exponent)

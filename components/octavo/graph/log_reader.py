@@ -12,7 +12,9 @@ from octavo.errors import CalibrationError
 from octavo.graph.exact_sum import ExactSum
 from octavo.graph.histogram import Histogram
 from octavo.graph.log_records import (
+    BATCH,
     CORRECTION_MARK,
+    COUNT_MARK,
     EXAMPLES_MARK,
     HISTOGRAM_MARK,
     MARK,
@@ -34,10 +36,10 @@ REVERSED = "a range whose minimum is above its maximum"
 
 _REST = rf";([^;\[\]\s]+)__print__;{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n"
 
-_ALONE = re.compile(rf"^(?:batch=(\d+) |[^;\n]*){_REST}".encode(), re.MULTILINE)
+_ALONE = re.compile(rf"^(?:batch=({BATCH}) |[^;\n]*){_REST}".encode(), re.MULTILINE)
 """A line with one range and nothing that might be another record; a batch's number stands first where there is one."""
 
-_PREFIXED = re.compile(rf"^(?:[^;\n]*\bbatch=(\d+) |[^;\n]*){_REST}".encode(), re.MULTILINE)
+_PREFIXED = re.compile(rf"^(?:[^;\n]*\bbatch=({BATCH}) |[^;\n]*){_REST}".encode(), re.MULTILINE)
 """The same with a batch's number behind a prefix, which takes longer to look for."""
 
 _NUMBER_BEHIND_PREFIX = re.compile(rb"[^\n]\bbatch=\d")
@@ -62,21 +64,32 @@ class LogReader:
         self.histograms: dict[str, Histogram] = {}
         self.singles: dict[str, dict[str, list[float]]] = {}
         self.examples: list[tuple[int, int, bool]] = []
+        self._records = 0
+        self._begun: int | None = None  # how many records stand above the beginning of a log that has not ended
         self._numbers: dict[bytes, int] = {}  # node -> its number in the columns
         self._columns: tuple[list[Array], ...] = ([], [], [], [])  # node, batch, low, high, a block each
 
     def read(self, block: bytes) -> None:
-        """Read some whole lines; bytes that are no UTF-8 become U+FFFD."""
+        """Read some whole lines; bytes that are no UTF-8 become U+FFFD.
+
+        Raises:
+            CalibrationError: when a log of octavo's is found not to be whole.
+        """
         if not block.isascii():
             block = block.decode(errors="replace").encode()
-        prefixed = b"batch=" in block and _NUMBER_BEHIND_PREFIX.search(block)
-        parts = (_PREFIXED if prefixed else _ALONE).split(block)
-        lows = np.array(list(map(float, parts[3::5])), np.float64)
-        highs = np.array(list(map(float, parts[4::5])), np.float64)
-        batches = [-1 if batch is None else int(batch) for batch in parts[1::5]]
-        self._add(parts[2::5], np.array(batches, np.int64), lows, highs)
-        for line in b"".join(parts[::5]).split(b"\n")[:-1]:
-            self._read_line(line.decode())
+        for lines in _parted(block):
+            if COUNT_MARK.encode() in lines:
+                self._read_line(lines[:-1].decode())
+            else:
+                self._read_lines(lines)
+
+    def check_end(self) -> None:
+        """Confirm that the log that began last has ended. Raises CalibrationError when it has not."""
+        if self._begun is not None:
+            raise CalibrationError(
+                f"the min/max log is cut off: it begins, holds {self._records - self._begun} records, and no line says "
+                "that these are all (copy it again, or calibrate again)"
+            )
 
     def ranges(self) -> Iterator[tuple[str, tuple[Array, Array, Array]]]:
         """Each node's ranges in their order: lows, highs and batches, as `Ranges` holds them; to be called once."""
@@ -91,6 +104,17 @@ class LogReader:
         for name, start, stop in zip(self._numbers, [0, *ends][:-1], ends, strict=True):
             if start < stop:
                 yield name.decode(), (lows[start:stop], highs[start:stop], batches[start:stop])
+
+    def _read_lines(self, lines: bytes) -> None:
+        prefixed = b"batch=" in lines and _NUMBER_BEHIND_PREFIX.search(lines)
+        parts = (_PREFIXED if prefixed else _ALONE).split(lines)
+        lows = np.array(list(map(float, parts[3::5])), np.float64)
+        highs = np.array(list(map(float, parts[4::5])), np.float64)
+        batches = [-1 if batch is None else int(batch) for batch in parts[1::5]]
+        self._add(parts[2::5], np.array(batches, np.int64), lows, highs)
+        self._records += len(lows)
+        for line in b"".join(parts[::5]).split(b"\n")[:-1]:
+            self._read_line(line.decode())
 
     def _add(self, names: list[bytes], batches: Array, lows: Array, highs: Array) -> None:
         """Take in ranges: those that are upside down are skipped, those that are not finite refused."""
@@ -122,9 +146,11 @@ class LogReader:
     def _take(self, record: Found) -> bool:
         """Take in a record; False where its brackets are not those of its kind."""
         try:
-            return self._take_whole(record)
-        except ValueError:
+            taken = self._take_whole(record)
+        except (ValueError, OverflowError):
             return False
+        self._records += taken and record.mark != COUNT_MARK
+        return taken
 
     def _take_whole(self, record: Found) -> bool:
         counts = [group.count(" ") + 1 for group in record.groups]
@@ -141,15 +167,43 @@ class LogReader:
             self._add_sum(record.node, ExactSum.of_units(record.integers(0)[0], record.integers(1)))
         elif record.mark == HISTOGRAM_MARK and len(counts) == 3 and counts[:2] == [1, 1]:
             (exponent,), (first,), bins = map(record.integers, range(3))
-            made = Histogram(exponent, first, np.array(bins, np.int64))
+            made = Histogram.read(exponent, first, bins)
             held = self.histograms.get(record.node)
             self.histograms[record.node] = made if held is None else held + made
         elif record.mark in (EXAMPLES_MARK, MISSING_MARK) and counts == [1, 1]:
-            start, stop = record.integers(0)[0], record.integers(1)[0]
-            self.examples.append((start, stop, record.mark == MISSING_MARK))
+            self._take_examples(record.integers(0)[0], record.integers(1)[0], missing=record.mark == MISSING_MARK)
+        elif record.mark == COUNT_MARK and counts == [1]:
+            self._take_count(record.integers(0)[0])
         else:
             return False
         return True
+
+    def _take_examples(self, start: int, stop: int, *, missing: bool) -> None:
+        if self._begun is None:
+            raise CalibrationError(
+                f"the min/max log is of the examples {start} to {stop - 1}, but no line in front of that says that it "
+                "begins: it is cut off there, or of an earlier octavo (calibrate again)"
+            )
+        self.examples.append((start, stop, missing))
+
+    def _take_count(self, number: int) -> None:
+        """A log begins here, or ends with so many records."""
+        if number == 0:
+            self.check_end()
+            self._begun = self._records
+            return
+        if self._begun is None:
+            raise CalibrationError(
+                f"the min/max log is cut off: it ends after {number} records, and no line says where these begin (copy "
+                "it again, or calibrate again)"
+            )
+        held = self._records - self._begun
+        if held != number:
+            raise CalibrationError(
+                f"the min/max log is damaged: it holds {held} records, and its last line says {number} (copy it again, "
+                "or calibrate again)"
+            )
+        self._begun = None
 
     def _take_single(self, record: Found) -> None:
         value = float(record.numbers(0)[0])
@@ -184,6 +238,17 @@ class LogReader:
                 )
             names = [node.encode()] * len(low)
             self._add(names, np.full(len(low), -1), np.minimum(0, np.array(low)), np.array(high))
+
+
+def _parted(block: bytes) -> Iterator[bytes]:
+    """Runs of whole lines; a line that may count records stands alone."""
+    mark, start = COUNT_MARK.encode(), 0
+    while (at := block.find(mark, start)) >= 0:
+        begin, end = block.rfind(b"\n", start, at) + 1 or start, block.index(b"\n", at) + 1
+        yield block[start:begin]
+        yield block[begin:end]
+        start = end
+    yield block[start:]
 
 
 def _taken(blocks: list[Array]) -> Array:

@@ -12,9 +12,12 @@ may stand before and after it, and two threads may have put two on one line.
     ;conv1_eightbit_requant_range__print__;__histogram:[-8][-3][1 0 7]                     exponent, first bin, counts
     ;calibration__print__;__examples:[0][40]                                               the examples behind the log
     ;calibration__print__;__missing_examples:[40][80]                                      those of a shard that failed
+    ;calibration__print__;__records:[0]                                                    a log of octavo's begins,
+    ;calibration__print__;__records:[1234]                                                 and ends with so many records
 
 The first is Intel's. Of the others, octavo writes those from __bias_correction_sum on; readers that look for a mark of
-their own pass them over.
+their own pass them over. Every log that octavo writes begins and ends with __records, so that one that is cut off is
+told from a whole one; logs of other programs have none.
 """
 
 from __future__ import annotations
@@ -40,13 +43,14 @@ CORRECTION_MARK = "__bias_correction:"
 SUM_MARK = "__bias_correction_sum:"
 HISTOGRAM_MARK = "__histogram:"
 EXAMPLES_MARK, MISSING_MARK = "__examples:", "__missing_examples:"
+COUNT_MARK = "__records:"
 MAX_MARK, MIN_MARK = "__max:", "__min:"
 RANGE_MAX_MARK, RANGE_MIN_MARK = "__requant_max:", "__requant_min:"
 
 SINGLE_MARKS = (MAX_MARK, MIN_MARK, RANGE_MAX_MARK, RANGE_MIN_MARK)
 """The marks of records that hold one end of a range."""
 
-MARKS = (MARK, CORRECTION_MARK, SUM_MARK, HISTOGRAM_MARK, EXAMPLES_MARK, MISSING_MARK, *SINGLE_MARKS)
+MARKS = (MARK, CORRECTION_MARK, SUM_MARK, HISTOGRAM_MARK, EXAMPLES_MARK, MISSING_MARK, COUNT_MARK, *SINGLE_MARKS)
 
 WHOLE = "calibration"
 """What stands for the node in records about the log as a whole."""
@@ -54,11 +58,14 @@ WHOLE = "calibration"
 RANGES_AT_ONCE = 1 << 16
 """How many ranges are turned into text at a time: each takes a few hundred bytes meanwhile."""
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d++\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+"""Digits can be read in one way only, so that a line takes time by its length and not by its powers."""
+
+BATCH = r"\d{1,18}"
 _NOT_FINITE = r"[+-]?(?:[nN][aA][nN](?:\(\w*\))?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 _NUMBERS = rf"(?:{NUMBER}|{_NOT_FINITE})(?: (?:{NUMBER}|{_NOT_FINITE}))*"
 _RECORD = re.compile(
-    rf"(?:\bbatch=(?P<batch>\d+) )?;(?P<node>[^;\[\]\s]+)__print__;(?P<mark>{'|'.join(MARKS)})"
+    rf"(?:\bbatch=(?P<batch>{BATCH}) )?;(?P<node>[^;\[\]\s]+)__print__;(?P<mark>{'|'.join(MARKS)})"
     rf"(?P<groups>(?:\[{_NUMBERS}\])+)",
     re.ASCII,
 )
@@ -79,8 +86,9 @@ class Found:
 
     def numbers(self, group: int) -> Array:
         """The float32 numbers of a bracket; they may be NaN or infinite."""
+        numbers = [float(text.partition("(")[0]) for text in self.groups[group].split(" ")]
         with np.errstate(over="ignore"):
-            return np.array([as_float32(text.split("(", 1)[0]) for text in self.groups[group].split(" ")], np.float32)
+            return np.array(numbers, np.float64).astype(np.float32) + np.float32(0)
 
     def integers(self, group: int) -> list[int]:
         """The integers of a bracket.
@@ -127,6 +135,23 @@ def format_histogram(node: str, histogram: Histogram) -> str:
 def format_examples(start: int, stop: int, *, missing: bool = False) -> str:
     """Which examples a log is of, or lacks, without a line's end."""
     return f"{record_prefix(WHOLE, MISSING_MARK if missing else EXAMPLES_MARK)}[{start}][{stop}]"
+
+
+def format_count(records: int) -> str:
+    """How many records stand above in a log, without a line's end: 0 where it begins, all where it ends."""
+    return f"{record_prefix(WHOLE, COUNT_MARK)}[{records}]"
+
+
+def counted(records: Iterable[str]) -> Iterator[str]:
+    """Records, each a line with its end, as a whole log: with the lines where it begins and ends; none stay none."""
+    number = 0
+    for record in records:
+        if not number:
+            yield format_count(0) + "\n"
+        yield record
+        number += 1
+    if number:
+        yield format_count(number) + "\n"
 
 
 def format_ranges(node: str, lows: Array, highs: Array, batches: Array) -> Iterator[str]:

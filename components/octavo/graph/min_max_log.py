@@ -27,6 +27,7 @@ from octavo.graph.log_records import (
     CORRECTION_MARK,
     MARK,
     as_float32,
+    counted,
     format_correction,
     format_examples,
     format_histogram,
@@ -151,7 +152,13 @@ class MinMaxLog:
         return join_logs([self, other])
 
     def lines(self) -> Iterator[str]:
-        """The log as lines in canonical order: what it is of, then ranges, sums, histograms and single ends by node."""
+        """The log as lines in canonical order: what it is of, then ranges, sums, histograms and single ends by node.
+
+        Around these stand the lines that tell a whole log from one that is cut off.
+        """
+        return counted(self._records())
+
+    def _records(self) -> Iterator[str]:
         for part in self.examples:
             yield format_examples(part.start, part.stop, missing=part.missing) + "\n"
         for node in sorted(self.ranges):
@@ -188,7 +195,8 @@ def read_log(lines: Iterable[str]) -> MinMaxLog:
     """Read a log line by line; what is no record is counted, not stored.
 
     Raises:
-        CalibrationError: when values are NaN or infinite, naming the nodes and how often.
+        CalibrationError: when values are NaN or infinite, naming the nodes and how often; or octavo wrote the log, and
+            it is cut off.
     """
     reader = LogReader()
     for line in lines:
@@ -200,7 +208,7 @@ def read_log_file(path: str | Path) -> MinMaxLog:
     """Read a log file, plain or compressed by gzip, that must hold records.
 
     Raises:
-        CalibrationError: when the file cannot be read, holds no record, or holds NaN or infinity.
+        CalibrationError: when the file cannot be read, is cut off, holds no record, or holds NaN or infinity.
     """
     reader = LogReader()
     try:
@@ -247,24 +255,24 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     """Blocks of whole lines."""
-    rest = b""
+    rest: list[bytes] = []
     while block := file.read(BLOCK_BYTES):
         whole, newline, after = block.rpartition(b"\n")
-        if not newline:
-            rest += block
-            continue
-        yield rest + whole + newline
-        rest = after
-    if rest:
-        yield rest + b"\n"
+        if newline:
+            yield b"".join([*rest, whole, newline])
+            rest.clear()
+        rest.append(after)
+    if last := b"".join(rest):
+        yield last + b"\n"
 
 
 def _log_of(reader: LogReader) -> MinMaxLog:
     """What a reader found.
 
     Raises:
-        CalibrationError: when it found NaN or infinity.
+        CalibrationError: when it found NaN or infinity, or a log that does not end.
     """
+    reader.check_end()
     if reader.refused:
         skipped = f" (beside lines skipped: {describe_skipped(reader.skipped)})" if reader.skipped else ""
         raise CalibrationError(f"the min/max log holds NaN or infinity for {_counted(reader.refused)}{skipped}")

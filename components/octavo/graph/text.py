@@ -88,8 +88,8 @@ def _parse_line(line: str, number: int) -> Node:
 
 
 def _parse_attrs(text: str) -> Iterator[tuple[str, Any]]:
-    at = 0
-    while at < len(text.rstrip()):
+    at, text = 0, text.rstrip()
+    while at < len(text):
         key = _KEY.match(text, at)
         end = _end_of_value(text, key.end()) if key else None
         if key is None or end is None:

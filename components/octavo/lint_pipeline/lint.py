@@ -23,6 +23,9 @@ RESOLVED = re.compile(
 )
 """The placeholders that the backend replaces in a container's words."""
 
+LEFT = re.compile(r"\{\{\$(?:(?!\{\{\$)[^}])*\}\}")
+"""A placeholder, up to its end or to where another begins."""
+
 LONGEST_WORD = 131_071
 """Bytes that Linux takes in one word of a command line."""
 
@@ -76,7 +79,7 @@ def _structures(document: Document, task: Task) -> Iterator[str]:
 
 def _placeholders(document: Document, task: Task) -> Iterator[str]:
     for word in _words(document, task):
-        for left in re.findall(r"\{\{\$[^}]*\}\}", RESOLVED.sub("", word)):
+        for left in LEFT.findall(RESOLVED.sub("", word)):
             yield (
                 f"{task.name}: the backend leaves {left} as it stands: read lists, metadata and escaped values from "
                 "the executor input, {{$}}"

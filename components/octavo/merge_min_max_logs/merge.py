@@ -28,9 +28,9 @@ def merge_logs(
         What was merged, with what was skipped.
 
     Raises:
-        CalibrationError: when there are no logs; one cannot be read, holds no record, or holds NaN or infinity; a node
-            is missing from some of them; two are of the same examples; a planned shard has no log; or too many examples
-            are missing.
+        CalibrationError: when there are no logs; one cannot be read, is cut off, holds no record, or holds NaN or
+            infinity; a node is missing from some of them; two are of the same examples; a planned shard has no log; or
+            too many examples are missing.
     """
     if not logs:
         raise CalibrationError("there are no min/max logs to merge")
@@ -103,5 +103,5 @@ def _check_examples(log: MinMaxLog, required: float) -> None:
         stretches = ", ".join(f"{part.start} to {part.stop - 1}" for part in log.examples if part.missing)
         raise CalibrationError(
             f"{missing} of {examples} calibration examples are missing, those of failed shards ({stretches}); the "
-            f"recipe wants {100 * required:g} % of them"
+            f"recipe wants {100 * required:.15g} % of them"
         )

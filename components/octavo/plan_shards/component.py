@@ -23,7 +23,7 @@ def plan_shards(
         dataset_uri: A folder, a file, a pattern or a manifest of images, TFRecords or arrays.
         shards: How many shards, at most 1000; fewer come out when there are fewer batches.
         batch_size: Examples a batch; shards end where batches end.
-        target_uri: A folder in a store, in which what the pods of the loop make comes together.
+        target_uri: A folder in a store, in which what the pods of the loop make comes together; proved writable.
         manifest: The examples of the plan, a data set of its own that nobody needs to list or count again.
         plan: The shards, and the folder under target_uri for what their pods make.
         limit: Use that many examples only; 0 for all.
@@ -37,7 +37,9 @@ def plan_shards(
     from octavo.data.plan import make_plan
     from octavo.files import write_json
     from octavo.plan_shards.plan import plan_shards
+    from octavo.storage import prove_writable
 
+    prove_writable(target_uri)
     planned = plan_shards(
         dataset_uri,
         shards=shards,

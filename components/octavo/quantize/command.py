@@ -20,7 +20,7 @@ POINTS = click.FloatRange(min=0)
 @click.argument("model")
 @click.option("--calibration", required=True, help="Examples that the ranges are taken from.")
 @click.option("--validation", help="Labelled examples that accuracy is measured on.")
-@click.option("--output", required=True, help="Folder for int8.pb, summary.json and report.html.")
+@click.option("--output", required=True, help="Folder for int8.pb, summary.json, decisions.json and report.html.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="Recipe file, YAML or JSON.")
 @click.option("--preprocessing", default="unit", show_default=True, help="A preset's name, or a document.")
 @click.option("--inputs", type=COMMA_LIST, default="", help="Names of the inputs; found when left out.")
@@ -48,12 +48,14 @@ def command(model: str, output: str, recipe: Path | None, **options: Any) -> Non
 
     MODEL is a frozen graph, a folder with graph.pb or graph.pbtxt and a checkpoint, a SavedModel folder or
     a Keras file. Data sets are folders of images or .npz files. Nothing is written when a step fails, or
-    when the INT8 graph loses more top-1 than --tolerance.
+    when the INT8 graph loses more top-1 than --tolerance. That --output can be written is tried first.
     """
     from octavo.quantize.quantize import Job, quantized
     from octavo.recipe import load_recipe
+    from octavo.storage import prove_writable
 
     job = Job(model=model, recipe=load_recipe(recipe), **options)
+    prove_writable(output)
     with StepLines(Console(stderr=True)) as lines, quantized(job, lines.step) as made:
         try:
             with lines.step("Publish"):

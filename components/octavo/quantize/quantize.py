@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo import flow
+from octavo.errors import StorageError
 from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
     from octavo.report.result import Result
+
+LOG = logging.getLogger(__name__)
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """Entered with a step's name when it begins, left when it ends."""
@@ -91,15 +97,31 @@ class Quantized:
     _tolerance: float
 
     def publish(self, target: str) -> None:
-        """Write int8.pb, summary.json and report.html to a folder, a path or URI.
+        """Write int8.pb, summary.json, decisions.json and report.html to a folder, a path or URI.
 
         Raises:
-            AccuracyError: when the INT8 graph loses more than the tolerance; nothing is written then.
-            StorageError: when the target cannot be written.
+            AccuracyError: when the INT8 graph loses more than the tolerance, or FP32 only guesses; nothing is written.
+            StorageError: when the target cannot be written; the files are kept in the current folder then, and the
+                message says where.
         """
+        try:
+            self._publish(target)
+        except StorageError as fault:
+            kept = f"octavo-unpublished-{self.result.sha256[:12]}"
+            self._publish(kept)
+            raise StorageError(
+                f"{fault}; the model is kept in {kept!r}: publish it with `octavo publish-model {kept}/int8.pb "
+                f"--summary {kept}/summary.json --decisions {kept}/decisions.json --report {kept}/report.html "
+                f"--tolerance {self._tolerance:g} --target {shlex.quote(target)}`"
+            ) from fault
+
+    def _publish(self, target: str) -> None:
         from octavo.publish_model.publish import publish_model
 
-        publish_model(self._files.int8, self._files.result, self._files.page, target, tolerance=self._tolerance)
+        files = self._files
+        publish_model(
+            files.int8, files.result, files.page, target, tolerance=self._tolerance, decisions=files.decisions
+        )
 
 
 @contextmanager
@@ -147,11 +169,15 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     with step("Summarize"):
         summarize(files.model, files.summary, job.inputs, job.outputs)
     ends = read_ends(files.summary)
+    for note in ends.notes:
+        LOG.warning("%s", note)
     graphs = Graphs.model_validate(
         {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}
     )
     with step("Optimize"):
         graphs.optimize()
+        if job.validation is not None:
+            graphs.check_scored()
     return graphs
 
 
@@ -192,16 +218,17 @@ def _calibrate(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
 
 def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
     """Accuracy, where there are validation data, and speed of both graphs."""
-    from octavo.benchmark.benchmark import benchmark_graphs
+    from octavo.benchmark.step import time_graphs
 
     if job.validation is not None:
         with step("Evaluate FP32"):
-            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+            scored = _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+        if note := scored.note():
+            LOG.warning("%s", note)
         with step("Evaluate INT8"):
             _evaluate(files.int8, files.int8_evaluation, job.validation, job, graphs)
     with step("Benchmark"):
-        result = benchmark_graphs(files.fp32, files.int8, inputs=graphs.inputs, outputs=graphs.outputs)
-        write_json(files.benchmark, result.model_dump(mode="json"))
+        time_graphs(files.fp32, files.int8, files.benchmark, inputs=graphs.inputs, outputs=graphs.outputs)
 
 
 def _report(job: Job, files: Files, step: Step) -> Result:
@@ -225,7 +252,7 @@ def _report(job: Job, files: Files, step: Step) -> Result:
         )
 
 
-def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> None:
+def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> Evaluation:
     from octavo.evaluate.evaluate import evaluate_file
 
     result = evaluate_file(
@@ -238,3 +265,4 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         workers=job.workers,
     )
     write_json(evaluation, result.model_dump(mode="json"))
+    return result

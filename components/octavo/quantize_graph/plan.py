@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from octavo.graph.frames import in_branches, in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
@@ -23,7 +24,6 @@ from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fau
 from octavo.quantize_graph.constants import constant_nodes
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
-from octavo.quantize_graph.frames import in_branches, in_frames
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
@@ -119,7 +119,7 @@ class _Planner:
     def _place_fault(self, node: Node) -> str | None:
         """Why an anchor cannot be INT8 where it stands in the graph."""
         if node.name in self.in_loops:
-            return "it is in the body of a loop"
+            return IN_LOOP
         if node.name in self.in_branches:
             return "it is in a branch of a conditional, which need not run"
         if producer_name(node.data_inputs[0]) in self.constant:
@@ -227,7 +227,8 @@ class _Planner:
             return Decision(node.name, node.op, "INT8", rule=node.op)
         if node.name in self.refused:
             return self.refused[node.name]
-        reason = self.given_up.get(node.name) or self._uncarried(node, plan)
+        in_loop = IN_LOOP if node.name in self.in_loops else None
+        reason = self.given_up.get(node.name) or in_loop or self._uncarried(node, plan)
         kind: Kind = "excluded" if reason.startswith("recipe") else "missed"
         return Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
 
@@ -250,6 +251,9 @@ class _Planner:
 
 _FUSABLE = ADDS | frozenset[str]().union(*ACTIVATIONS.values()) | {"BiasAdd", "Gelu", "Selu", "Softplus", "Mul"}
 """Ops behind an anchor that a kernel may take in, or that are part of an activation: worth a word when it did not."""
+
+IN_LOOP = "it is in the body of a loop"
+"""Why what runs once for each turn of a loop stays FP32."""
 
 _MATMUL_BIAS = "its bias stays float32: TensorFlow's matmul kernel computes wrong results with a qint32 one"
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from octavo.errors import SpecError
-from octavo.kubeflow import Endpoint, asked, connect, endpoint_options, quiet
+from octavo.kubeflow import OLDEST, Endpoint, asked, connect, endpoint_options, quiet, version
 
 FILE = click.Path(path_type=Path)
 
@@ -33,6 +33,8 @@ def command(document: Path, pipeline_file: Path | None, remove_schedules: bool, 
         _read(pipeline_file)
     endpoint = Endpoint(**where)
     client = connect(endpoint)
+    if not remove_schedules and not version(endpoint.host, client):
+        click.echo(f"the server does not say its version; wanted {'.'.join(map(str, OLDEST))} or later")
 
     def change() -> list[str]:
         if remove_schedules:

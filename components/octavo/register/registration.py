@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from octavo.errors import SpecError
+from octavo.run_parameters import check_run
 
 
 def _cron(text: str) -> str:
@@ -26,6 +27,7 @@ class Schedule(BaseModel):
         name: unique among the schedules of a registration.
         cron: five fields, in the time zone of the server's controller.
         parameters: of the pipeline.
+        version: the name of the pipeline's version that it stays with; the registration's when empty.
         enabled: whether it starts runs.
         max_concurrency: runs of it at the same time.
         service_account: of its runs; the server's default when empty.
@@ -36,6 +38,7 @@ class Schedule(BaseModel):
     name: str = Field(min_length=1)
     cron: Annotated[str, AfterValidator(_cron)]
     parameters: dict[str, Any]
+    version: str = ""
     enabled: bool = True
     max_concurrency: int = Field(default=1, ge=1, le=10)
     service_account: str = ""
@@ -47,7 +50,7 @@ class Schedule(BaseModel):
 
     def checksum(self, version_id: str, experiment_id: str) -> str:
         """Changes when the schedule on the server must be made anew: on anything but being enabled or not."""
-        content = self.model_dump(exclude={"enabled"}) | {"version": version_id, "experiment": experiment_id}
+        content = self.model_dump(exclude={"enabled", "version"}) | {"version": version_id, "experiment": experiment_id}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -77,7 +80,7 @@ class Registration(BaseModel):
         """Read a YAML or JSON document.
 
         Raises:
-            SpecError: when it is no registration, or two schedules have one name.
+            SpecError: when it is no registration, two schedules have one name, or one has parameters that cannot be.
         """
         try:
             found = cls.model_validate(yaml.safe_load(text))
@@ -92,6 +95,8 @@ class Registration(BaseModel):
         names = [schedule.name for schedule in found.schedules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")
+        for schedule in found.schedules:
+            _check(schedule)
         return found
 
     def note(self, checksum: str) -> str:
@@ -104,3 +109,10 @@ class Registration(BaseModel):
             rf"kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})", description or ""
         )
         return found[1] if found else None
+
+
+def _check(schedule: Schedule) -> None:
+    try:
+        check_run(schedule.parameters, "Kubeflow Pipelines")
+    except SpecError as fault:
+        raise SpecError(f"the schedule {schedule.name!r}: {fault}") from fault

@@ -67,6 +67,7 @@ class Evaluation(_Document):
     correct1: int
     correct5: int | None = None
     predictions: tuple[int, ...]
+    at_chance: bool = False
 
 
 class Speed(_Document):
@@ -94,6 +95,12 @@ class Timings(_Document):
     fixed_batch: int | None = None
     rounds: int
     machine: Machine
+
+
+class Untimed(_Document):
+    """What stands in the place of timings where the graphs could not be timed: why; None beside timings."""
+
+    missing: str | None = None
 
 
 class ModelFile(_Document):

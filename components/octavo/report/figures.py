@@ -23,7 +23,8 @@ def top1(fp32: Evaluation, int8: Evaluation) -> Top1:
     if fp32.images == 0:
         raise DataError("the evaluations are of no images; wanted a validation set with labels")
     flips = sum(a != b for a, b in zip(fp32.predictions, int8.predictions, strict=True))
-    return Top1(**_accuracy(fp32.correct1, int8.correct1, fp32.images).model_dump(), flips=flips)
+    accuracy = _accuracy(fp32.correct1, int8.correct1, fp32.images)
+    return Top1(**accuracy.model_dump(), flips=flips, at_chance=fp32.at_chance)
 
 
 def top5(fp32: Evaluation, int8: Evaluation) -> Accuracy | None:
@@ -34,8 +35,8 @@ def top5(fp32: Evaluation, int8: Evaluation) -> Accuracy | None:
 
 
 def accepted(top_1: Top1 | None, tolerance: float) -> bool | None:
-    """Whether INT8 lost no more points of top-1 than it may; None where nothing was measured."""
-    return None if top_1 is None else -top_1.difference <= tolerance
+    """Whether FP32 does more than guess and INT8 lost no more points of top-1 than it may; None where not measured."""
+    return None if top_1 is None else -top_1.difference <= tolerance and not top_1.at_chance
 
 
 def rates(timings: Timings | None) -> dict[str, Rates]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path, PurePosixPath
 
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
 from octavo.report.documents import FetchedModel, ModelSummary, Timings
 from octavo.report.int8_graph import Range
+from octavo.report.missing import Missing
 from octavo.report.result import Counts, Result
 
 TEMPLATE = "page.html.j2"
@@ -42,7 +44,27 @@ class Details:
     fp32_sha256: str
 
 
-def render(result: Result, details: Details) -> str:
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """SVG elements; None for one that there is nothing to draw for, or that could not be drawn."""
+
+    speed: str | None
+    ops: str | None
+    ranges: str | None
+
+
+def drawn(details: Details, missing: Missing) -> Charts:
+    """The charts; what cannot be drawn goes into `missing`."""
+    timings, by_op, ranges = details.timings, details.by_op, details.ranges
+    charted = 0 < len(ranges) <= MOST_CHARTED_RANGES
+    return Charts(
+        missing.unless_made("the chart of speeds", lambda: speed_chart(timings.batches)) if timings else None,
+        missing.unless_made("the chart of op types", lambda: ops_chart(by_op)) if by_op else None,
+        missing.unless_made("the chart of ranges", lambda: ranges_chart(ranges)) if charted else None,
+    )
+
+
+def render(result: Result, details: Details, charts: Charts) -> str:
     """The page, in ASCII; equal figures give equal pages."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -64,20 +86,24 @@ def render(result: Result, details: Details) -> str:
         tolerance=wording.tolerance(result),
         size_change=wording.size_change(result.bytes.fp32, result.bytes.int8),
         recipe=json.dumps(result.recipe, indent=2),
-        charts=_charts(details),
+        most_charted=MOST_CHARTED_RANGES,
+        charts=charts,
     )
+    return _ascii(page)
+
+
+def plain_page(result: Result) -> str:
+    """A page that needs nothing but the figures, for when `render` fails."""
+    figures = escape(json.dumps(result.document(), indent=2))
+    missing = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in result.missing)
+    return _ascii(
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Quantization report</title></head>\n'
+        f"<body>\n<h1>{escape(wording.verdict(result))}</h1>\n{missing}<pre>{figures}</pre>\n</body>\n</html>\n"
+    )
+
+
+def _ascii(page: str) -> str:
     return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-def _charts(details: Details) -> dict[str, str]:
-    charts = {}
-    if details.timings is not None:
-        charts["speed"] = speed_chart(details.timings.batches)
-    if details.by_op:
-        charts["ops"] = ops_chart(details.by_op)
-    if 0 < len(details.ranges) <= MOST_CHARTED_RANGES:
-        charts["ranges"] = ranges_chart(details.ranges)
-    return charts
 
 
 def _name(model: FetchedModel | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from octavo import __version__
@@ -11,9 +12,18 @@ from octavo.files import write_atomically, write_json
 from octavo.graph import Graph, load_graph
 from octavo.graph.min_max_log import read_log_file
 from octavo.report import figures
-from octavo.report.documents import Decisions, Evaluation, FetchedModel, ModelSummary, Timings, read_document
-from octavo.report.int8_graph import other_float_ops, ranges, still_float
-from octavo.report.page import Details, render
+from octavo.report.documents import (
+    Decisions,
+    Evaluation,
+    FetchedModel,
+    ModelSummary,
+    Timings,
+    Untimed,
+    read_document,
+)
+from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
+from octavo.report.missing import Missing
+from octavo.report.page import Details, drawn, plain_page, render
 from octavo.report.result import Accuracy, Calibrated, Result, Sizes, Top1
 
 
@@ -34,12 +44,14 @@ def write_report(
 ) -> Result:
     """Write the report and the JSON summary.
 
+    What cannot be drawn, or was not timed, is said in both; neither fails for it.
+
     Args:
         summary: what summarize_graph wrote.
         decisions: what quantize_graph wrote.
         fp32_evaluation: the FP32 graph's accuracy; None where it was not measured.
         int8_evaluation: the INT8 graph's accuracy, on the same images.
-        benchmark: what benchmark wrote; None where it did not run.
+        benchmark: what benchmark wrote, timings or why there are none; None where it did not run.
         fp32_graph: the optimized FP32 graph.
         int8_graph: the INT8 graph.
         model: the folder that fetch_model filled; None where there is none.
@@ -53,12 +65,23 @@ def write_report(
         DataError: when the two evaluations are of different images.
     """
     verdicts = read_document(decisions, Decisions, "quantize_graph")
-    timings = None if benchmark is None else read_document(benchmark, Timings, "benchmark")
+    missing = Missing()
+    timings = _timings(benchmark, missing)
     fetched = _fetched(model)
     graph = load_graph(int8_graph)
     (fp32_size, fp32_sha256), (int8_size, int8_sha256) = _file(fp32_graph), _file(int8_graph)
     left = figures.fp32_nodes(verdicts, still_float(graph, verdicts))
     top1, top5 = _accuracy(fp32_evaluation, int8_evaluation)
+    details = Details(
+        summary=read_document(summary, ModelSummary, "summarize_graph"),
+        model=fetched,
+        timings=timings,
+        by_op=figures.by_op(verdicts, left),
+        ranges=missing.unless_made("the calibrated ranges", lambda: ranges(graph)) or (),
+        conversions=_conversions(graph),
+        fp32_sha256=fp32_sha256,
+    )
+    charts = drawn(details, missing)
     result = Result(
         octavo=__version__,
         model=None if fetched is None else fetched.model_dump(mode="json"),
@@ -73,20 +96,25 @@ def write_report(
         accepted=figures.accepted(top1, tolerance),
         sha256=int8_sha256,
         recipe=verdicts.recipe,
-        calibrated=_calibrated(graph, log),
+        calibrated=_calibrated(details.ranges, log),
+        missing=tuple(missing.sentences),
     )
-    details = Details(
-        summary=read_document(summary, ModelSummary, "summarize_graph"),
-        model=fetched,
-        timings=timings,
-        by_op=figures.by_op(verdicts, left),
-        ranges=ranges(graph),
-        conversions=_conversions(graph),
-        fp32_sha256=fp32_sha256,
-    )
-    write_atomically(html, render(result, details))
+    page = missing.unless_made("its page", lambda: render(result, details, charts))
+    result = result.model_copy(update={"missing": tuple(missing.sentences)})
+    write_atomically(html, plain_page(result) if page is None else page)
     write_json(summary_json, result.document())
     return result
+
+
+def _timings(benchmark: Path | None, missing: Missing) -> Timings | None:
+    """The timings; where there are none, the reason goes into `missing`."""
+    if benchmark is None:
+        return None
+    why = read_document(benchmark, Untimed, "benchmark").missing
+    if why is None:
+        return read_document(benchmark, Timings, "benchmark")
+    missing.sentences.append(f"The report lacks the speeds: {why}")
+    return None
 
 
 def _fetched(model: Path | None) -> FetchedModel | None:
@@ -101,8 +129,8 @@ def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accura
     return figures.top1(before, after), figures.top5(before, after)
 
 
-def _calibrated(graph: Graph, log: Path | None) -> Calibrated:
-    found = {each.name: (each.low, each.high) for each in ranges(graph)}
+def _calibrated(of: Sequence[Range], log: Path | None) -> Calibrated:
+    found = {each.name: (each.low, each.high) for each in of}
     parts = () if log is None else read_log_file(log).examples
     if not parts:
         return Calibrated(ranges=found)

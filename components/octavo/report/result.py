@@ -35,9 +35,11 @@ class Top1(Accuracy):
 
     Attributes:
         flips: images that the two graphs name differently, rightly or not.
+        at_chance: whether the FP32 graph's own answers tell no more about the labels than guesses would.
     """
 
     flips: int
+    at_chance: bool = False
 
 
 class Sizes(_Part):
@@ -98,10 +100,11 @@ class Result(_Part):
         fp32_nodes: those that are not.
         other_fp32_ops: op type -> nodes of the INT8 graph that compute in FP32 because octavo has no INT8 form of them.
         tolerance: points of top-1 that INT8 may lose.
-        accepted: whether it lost no more; None without validation data.
+        accepted: whether it lost no more, and FP32 is better than chance; None without validation data.
         sha256: checksum of the INT8 graph's file.
         recipe: what was to become INT8, and how.
         calibrated: the ranges of activations; the recipe's part on calibration says how they were taken.
+        missing: what could not be measured or drawn, a sentence each.
     """
 
     octavo: str
@@ -118,6 +121,7 @@ class Result(_Part):
     sha256: str
     recipe: dict[str, Any]
     calibrated: Calibrated = Calibrated()
+    missing: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The document that summary.json holds."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from octavo.report.result import Accuracy, Result
-from octavo.report.wording import file_size, percent, points, size_change, verdict
+from octavo.report.wording import file_size, percent, points, size_change, verdict, verdict_reason
 
 MOST_NODES = 5
 """FP32 nodes that are listed with their reasons; the report lists all."""
@@ -55,9 +55,11 @@ def _by_op(result: Result) -> str:
 
 
 def _reasons(result: Result) -> Text | None:
-    """A line for each of the first FP32 nodes; a Text, since a node's name may look like markup."""
+    """A line for each of the first FP32 nodes and for what is missing; a Text, since a name may look like markup."""
     nodes = result.fp32_nodes
-    lines = [f"stayed FP32: {node.op} {node.name}: {node.reason}" for node in nodes[:MOST_NODES]]
+    lines = [verdict_reason(result)] if result.top1 is not None and result.top1.at_chance else []
+    lines += result.missing
+    lines += [f"stayed FP32: {node.op} {node.name}: {node.reason}" for node in nodes[:MOST_NODES]]
     if len(nodes) > MOST_NODES:
         lines.append(f"... and {len(nodes) - MOST_NODES} more: see the report")
     return Text("\n".join(lines)) if lines else None

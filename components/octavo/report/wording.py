@@ -38,6 +38,8 @@ def size_change(before: int, after: int) -> str:
 
 def verdict(result: Result) -> str:
     """The headline."""
+    if result.top1 is not None and result.top1.at_chance:
+        return "Not accepted: the FP32 model itself answers at chance"
     return {
         True: "Accepted: the INT8 model is accurate enough",
         False: "Not accepted: the INT8 model loses too much accuracy",
@@ -50,6 +52,11 @@ def verdict_reason(result: Result) -> str:
     if result.top1 is None:
         return "No labelled validation data were given, so nothing is known about the INT8 model's accuracy."
     top1 = result.top1
+    if top1.at_chance:
+        return (
+            f"FP32 names {percent(top1.fp32)} of {top1.images:,} images rightly, no more than guessing would, and INT8 "
+            f"{percent(top1.int8)}: check the preprocessing first, then the order of the classes and the labels."
+        )
     change = "did not change" if not top1.difference else "rose" if top1.difference > 0 else "fell"
     by = f" by {abs(top1.difference):.2f} points" if top1.difference else ""
     return (

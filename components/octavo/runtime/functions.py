@@ -6,7 +6,9 @@ knows: a signature's keys, or the names of a Keras model's layers.
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +16,15 @@ from typing import Any
 
 from octavo.errors import GraphError
 from octavo.graph.attrs import dtype_attr
+from octavo.graph.frames import placing_edges
 from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
 from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+
+WRITES = re.compile(r"Assign\w*VariableOp|Resource(Scatter|Apply|SparseApply)")
+"""Ops that change a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ def saved_model_function(folder: Path, signature: str, tags: Sequence[str] = ("s
     """A signature of a SavedModel that TensorFlow 2 wrote; inputs and outputs are named by the signature's keys.
 
     Raises:
-        GraphError: when TensorFlow cannot load the model.
+        GraphError: when TensorFlow cannot load the model, or the model writes its variables.
     """
     tf = import_tensorflow()
     with quiet_tensorflow():
@@ -55,7 +61,7 @@ def keras_function(file: Path) -> FunctionGraph:
     """A Keras model's inference, from a .keras or .h5 file; inputs and outputs are named by their layers.
 
     Raises:
-        GraphError: when Keras cannot load the model, or it does not know its input's shape.
+        GraphError: when Keras cannot load the model, it does not know its input's shape, or it writes its variables.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     tf = import_tensorflow()
@@ -91,6 +97,7 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     """The function's graph, frozen and renamed; `inputs` and `outputs` are in the order of the function's."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    _refuse_writes(function)
     captures = _captured_variables(function)
     constant = convert_variables_to_constants_v2(function)
     graph = from_def(constant.graph.as_graph_def())
@@ -105,6 +112,18 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     cut = without_idle_control_edges(whole).without_dead_nodes()
     variables = frozenset(names[name] for name in captures if name in names)
     return FunctionGraph(without_unused_functions(cut), variables & frozenset(cut.nodes))
+
+
+def _refuse_writes(function: Any) -> None:
+    """Confirm that a function leaves its variables as they are, so that they can be constants."""
+    definition = function.graph.as_graph_def()
+    nodes = itertools.chain(definition.node, *(each.node_def for each in definition.library.function))
+    written = next((node for node in nodes if WRITES.match(node.op)), None)
+    if written is not None:
+        raise GraphError(
+            f"the model writes a variable each time it infers ({written.op} {written.name!r}), as a stateful layer "
+            "does, and a constant cannot be written: export it without state (in Keras stateful=False)"
+        )
 
 
 def _captured_variables(function: Any) -> dict[str, str]:
@@ -154,7 +173,8 @@ def _renamed(tensor: str, names: Mapping[str, str]) -> str:
 def without_idle_control_edges(graph: Graph) -> Graph:
     """The same graph without control edges from nodes that have no effect to wait for.
 
-    What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now.
+    What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now. Edges that
+    keep a node in its loop or branch stay.
     """
     from tensorflow.python.framework import op_def_registry
 
@@ -162,15 +182,15 @@ def without_idle_control_edges(graph: Graph) -> Graph:
         definition = op_def_registry.get(op)
         return definition is None or (definition.is_stateful and op != "Placeholder")
 
-    acting = [node.name for node in graph.nodes.values() if acts(node.op)]
-    if not acting:
-        return graph.with_nodes(replace(n, inputs=n.data_inputs) for n in graph.nodes.values())
-    waited_for = _reached(graph, acting)
+    waited_for = _reached(graph, [node.name for node in graph.nodes.values() if acts(node.op)])
+    placing = placing_edges(graph)
 
-    def kept(tensor: str) -> bool:
-        return not is_control(tensor) or producer_name(tensor) in waited_for
+    def kept(node: Node, tensor: str) -> bool:
+        return not is_control(tensor) or producer_name(tensor) in waited_for or tensor in placing.get(node.name, ())
 
-    return graph.with_nodes(replace(n, inputs=tuple(filter(kept, n.inputs))) for n in graph.nodes.values())
+    return graph.with_nodes(
+        replace(node, inputs=tuple(t for t in node.inputs if kept(node, t))) for node in graph.nodes.values()
+    )
 
 
 def _reached(graph: Graph, names: Sequence[str]) -> set[str]:

@@ -50,6 +50,7 @@ class Call(NamedTuple):
     folder: str
     temporary: str
     timeout: float
+    one_thread: bool
 
 
 class Answer(NamedTuple):
@@ -157,7 +158,7 @@ def _run_and_exit(call: Call, said: int, answering: Connection) -> None:
 
 def _answer(call: Call) -> Answer:
     os.environ.clear()
-    os.environ.update(call.environment | ONE_THREAD | {"TMPDIR": call.temporary})
+    os.environ.update(call.environment | (ONE_THREAD if call.one_thread else {}) | {"TMPDIR": call.temporary})
     tempfile.tempdir = call.temporary
     os.chdir(call.folder)
     sys.path[:0] = [path for path in call.environment.get("PYTHONPATH", "").split(os.pathsep) if path]

@@ -135,10 +135,16 @@ def stop() -> None:
     _OWN.close()
 
 
-def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS, one_thread: bool = True) -> None:
     """Run `function` ("octavo.module:name") with one text argument in this process's worker.
 
     Other threads wait until it has ended. What it leaves in its folder for temporary files goes.
+
+    Args:
+        function: what to run.
+        argument: what it gets.
+        timeout: seconds after which it is killed.
+        one_thread: whether each op runs on one thread; False leaves that to TensorFlow, for what is timed.
 
     Raises:
         WorkerDiedError: when its process dies, or does not end within `timeout` seconds and is killed.
@@ -147,7 +153,8 @@ def call(function: str, argument: str, *, timeout: float = TIMEOUT_SECONDS) -> N
     """
     with _OWN.lock, _temporary_folder() as temporary:
         start()
-        answer = _answer_of(Call(function, argument, dict(os.environ), str(Path.cwd()), temporary, timeout))
+        call = Call(function, argument, dict(os.environ), str(Path.cwd()), temporary, timeout, one_thread)
+        answer = _answer_of(call)
     if answer.kind == WorkerDiedError.__name__:
         raise WorkerDiedError(answer.message)
     if answer.kind is not None:

@@ -2,6 +2,8 @@
 
     open_store(uri) -> Store, key      the store's verbs: store.py
     claimed(folder, owner)         to write a folder while nobody else does
+    prove_writable(folder)         before the work whose results go there
+    at_most(seconds)               how long a store that is away is tried again
     open_object(uri) -> a file     to read a part of a large object
     read_bytes(uri), download(uri, path), upload(path, uri), list_objects(uri), exists(uri), delete_folder(uri),
     join(uri, name)
@@ -10,10 +12,12 @@ A store's client is imported when a URI of that store is first opened.
 """
 
 from octavo.storage.claim import Claim, claimed
+from octavo.storage.patience import at_most
 from octavo.storage.ranges import open_object
-from octavo.storage.store import ConflictError, MissingObjectError, Store, StoredObject
+from octavo.storage.store import ConflictError, MissingObjectError, Store, StoredObject, UnavailableError
 from octavo.storage.transfer import delete_folder, download, exists, join, list_objects, open_store, read_bytes, upload
 from octavo.storage.uri import Uri, parse_uri
+from octavo.storage.writable import prove_writable
 
 __all__ = [
     "Claim",
@@ -21,7 +25,9 @@ __all__ = [
     "MissingObjectError",
     "Store",
     "StoredObject",
+    "UnavailableError",
     "Uri",
+    "at_most",
     "claimed",
     "delete_folder",
     "download",
@@ -31,6 +37,7 @@ __all__ = [
     "open_object",
     "open_store",
     "parse_uri",
+    "prove_writable",
     "read_bytes",
     "upload",
 ]

@@ -5,28 +5,32 @@ from __future__ import annotations
 import base64
 import io
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import google_crc32c
 from google.api_core.exceptions import GoogleAPIError, NotFound
-from google.cloud.storage.retry import DEFAULT_RETRY
+from google.api_core.retry import Retry
+from requests import RequestException
 
 from octavo.errors import StorageError
 from octavo.storage.gcs_client import gcs_client
-from octavo.storage.gcs_errors import explained
+from octavo.storage.gcs_errors import explained, unavailable
 from octavo.storage.partial import opened, part_file
+from octavo.storage.patience import Patience
 from octavo.storage.pieces import PIECE_BYTES
 from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 from octavo.storage.uri import Uri, as_folder
 
-ASK = {"timeout": (3.0, 8.0), "retry": DEFAULT_RETRY.with_timeout(9.0)}
-"""Seconds to connect and seconds of silence; no try begins later than the retry's time-out."""
+ASK = {"timeout": (3.0, 8.0)}
+"""Seconds to connect and seconds of silence."""
 
-SEND = {"timeout": (8.0, 16.0), "retry": DEFAULT_RETRY.with_timeout(4.0)}
+SEND = {"timeout": (8.0, 16.0)}
 """The same for uploads, where the first time-out bounds the sending of 8 MiB as well."""
+
+Result = TypeVar("Result")
 
 LOOKS = 10
 """How often an object is looked up that others replace before it is read."""
@@ -49,12 +53,16 @@ class GcsStore:
 
     def read_range(self, key: str, start: int, stop: int) -> bytes:
         """A part of the object."""
-        content = io.BytesIO()
-        with self._explained(key):
-            self._bucket.blob(key).download_to_file(content, start=start, end=stop - 1, **ASK)
-        if content.tell() != stop - start:
+
+        def get(retry: Retry) -> bytes:
+            content = io.BytesIO()
+            self._bucket.blob(key).download_to_file(content, start=start, end=stop - 1, retry=retry, **ASK)
+            return content.getvalue()
+
+        content = self._ask(key, get)
+        if len(content) != stop - start:
             raise StorageError(f"{self._uri(key)} ends before byte {stop}; it has changed since it was opened")
-        return content.getvalue()
+        return content
 
     def download(self, key: str, path: Path) -> None:
         """Stream the object to a local file."""
@@ -72,23 +80,31 @@ class GcsStore:
 
     def versioned(self, key: str) -> tuple[bytes, str]:
         """The whole object and its generation."""
-        with self._explained(key):
-            for _ in range(LOOKS):
-                blob = self._bucket.blob(key)
-                blob.reload(**ASK)  # pins what is read
-                with suppress(NotFound):  # another one has taken its place since
-                    return blob.download_as_bytes(**ASK), str(blob.generation)
+
+        def get(retry: Retry) -> tuple[bytes, str] | None:
+            blob = self._bucket.blob(key)
+            blob.reload(retry=retry, **ASK)  # pins what is read
+            with suppress(NotFound):  # another one has taken its place since
+                return blob.download_as_bytes(retry=retry, **ASK), str(blob.generation)
+            return None
+
+        for _ in range(LOOKS):
+            if (found := self._ask(key, get)) is not None:
+                return found
         raise StorageError(f"{self._uri(key)} was replaced each of {LOOKS} times that it was to be read; try again")
 
     def write_if(self, key: str, data: bytes, version: str | None) -> str:
         """Make or replace the object on the condition of its generation."""
-        blob = self._bucket.blob(key)
+
+        def put(retry: Retry) -> str:
+            blob = self._bucket.blob(key)
+            blob.upload_from_string(data, if_generation_match=int(version or 0), retry=retry, **SEND)
+            return str(blob.generation)
+
         try:
-            with self._explained(key):
-                blob.upload_from_string(data, if_generation_match=int(version or 0), **SEND)
+            return self._ask(key, put)
         except ConflictError:
             return self._already_written(key, data)
-        return str(blob.generation)
 
     def _already_written(self, key: str, data: bytes) -> str:
         """The version, when the object is ours after all: of a try whose answer was lost the store says no more."""
@@ -102,8 +118,10 @@ class GcsStore:
         """Every object under the folder; the empty objects that stand for folders are left out."""
         prefix = as_folder(folder)
         fields = "items(name,size),nextPageToken"
-        with self._explained(prefix):
-            blobs = list(self._client.list_blobs(self._name, prefix=prefix, fields=fields, **ASK))
+        blobs = self._ask(
+            prefix,
+            lambda retry: list(self._client.list_blobs(self._name, prefix=prefix, fields=fields, retry=retry, **ASK)),
+        )
         found = (StoredObject(self._uri(blob.name), blob.name[len(prefix) :], int(blob.size)) for blob in blobs)
         return sorted(
             (entry for entry in found if entry.name and not entry.name.endswith("/")), key=lambda entry: entry.name
@@ -112,39 +130,68 @@ class GcsStore:
     def size(self, key: str) -> int:
         """Bytes of the object."""
         blob = self._bucket.blob(key)
-        with self._explained(key):
-            blob.reload(**ASK)
+        self._ask(key, lambda retry: blob.reload(retry=retry, **ASK))
         return int(blob.size)
 
     def delete(self, key: str) -> None:
         """Remove the object."""
-        with suppress(MissingObjectError), self._explained(key):
-            self._bucket.blob(key).delete(**ASK)
+        with suppress(MissingObjectError):
+            self._ask(key, lambda _: self._bucket.blob(key).delete(retry=None, **ASK))
 
     def _put(self, key: str, content: BinaryIO, size: int) -> None:
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
         checksum = _crc32c(content)
-        blob = self._bucket.blob(key)
-        with self._explained(key):
-            blob.upload_from_file(content, size=size, content_type=kind, **SEND)
-        if blob.crc32c != checksum:
+
+        def put(retry: Retry) -> str:
+            content.seek(0)
+            blob = self._bucket.blob(key)
+            blob.upload_from_file(content, size=size, content_type=kind, retry=retry, **SEND)
+            return str(blob.crc32c)
+
+        if (stored := self._ask(key, put)) != checksum:
             raise StorageError(
-                f"{self._uri(key)} was damaged on its way into the store (CRC-32C {blob.crc32c}, wanted {checksum}); "
+                f"{self._uri(key)} was damaged on its way into the store (CRC-32C {stored}, wanted {checksum}); "
                 "try again"
             )
 
     def _fetch(self, key: str, sink: BinaryIO) -> None:
-        """Fill the sink; the client resumes a download that breaks off and compares the checksum."""
-        with self._explained(key):
-            self._bucket.blob(key).download_to_file(sink, **ASK)
+        """Fill the sink; the client goes on where a download broke off, and compares the checksum."""
+
+        def get(retry: Retry) -> None:
+            sink.seek(0)
+            sink.truncate()
+            try:
+                self._bucket.blob(key).download_to_file(sink, retry=retry, **ASK)
+            except NotFound:
+                if not sink.tell():
+                    raise
+                get(retry)  # another one has taken the place of the one that broke off
+
+        self._ask(key, get)
+
+    def _ask(self, key: str, work: Callable[[Retry], Result]) -> Result:
+        """What the store answers, asked again while it is away: by its client, or from the beginning."""
+        patience = Patience()
+
+        def waited(fault: Exception) -> bool:
+            away = unavailable(fault, self._uri(key))
+            return away is not None and patience.waits(away)
+
+        retry = Retry(waited, initial=0, maximum=0, timeout=None)  # the pauses are those of `patience`
+
+        def ask() -> Result:
+            with self._explained(key):
+                return work(retry)
+
+        return patience.keep(ask)
 
     def _bucket_exists(self) -> bool:
         """Whether the bucket can be listed: reading its own record takes a permission that readers lack."""
         try:
-            list(self._client.list_blobs(self._name, max_results=1, **ASK))
+            list(self._client.list_blobs(self._name, max_results=1, retry=None, **ASK))
         except NotFound:
             return False
-        except GoogleAPIError:  # no permission to list: then the object is what is missing
+        except (GoogleAPIError, RequestException):  # no permission to list: then the object is what is missing
             return True
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,21 +15,26 @@ import certifi
 from minio import Minio
 from minio.credentials import Credentials, IamAwsProvider, Provider
 from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from octavo.errors import StorageError
+from octavo.storage.causes import BUSY
 from octavo.storage.pieces import ends_in_its_headers
 from octavo.storage.s3_settings import IDENTITY, S3Settings
+from octavo.storage.store import UnavailableError
 
 CONNECT_SECONDS = 3.0
-"""How long a connection may take; tried three times."""
+"""How long a connection may take."""
 
 STALL_SECONDS = 8.0
-"""How long the store may say nothing; tried twice."""
+"""How long the store may say nothing."""
 
-HEADER_TRIES = 3
-"""How often a request is made whose answer ends within its headers."""
+BROKEN_TRIES = 3
+"""How often a request is made whose answer breaks off, at once: a part or a page is not worth the whole operation."""
+
+REPEATED = ("GET", "HEAD", "POST", "PUT")
+"""The methods of such requests: what a second DELETE meets may be another's, so the caller looks again first."""
 
 CONNECTIONS = 32
 """Connections that are kept open to one store."""
@@ -67,11 +73,16 @@ class _PiecewisePool(PoolManager):
         """Hand the body over as a file, which urllib3 sends block by block and rewinds for a retry."""
         if isinstance(kwargs.get("body"), bytes):
             kwargs["body"] = io.BytesIO(kwargs["body"])
-        for _ in range(HEADER_TRIES):
-            answer = super().urlopen(method, url, redirect, **kwargs)
-            if not ends_in_its_headers(answer.status, answer.headers):
-                return answer
-            answer.close()
+        for tries_left in reversed(range(BROKEN_TRIES if method in REPEATED else 1)):
+            try:
+                answer = super().urlopen(method, url, redirect, **kwargs)
+            except MaxRetryError as fault:
+                if not tries_left or not isinstance(fault.reason, ProtocolError):
+                    raise
+            else:
+                if not ends_in_its_headers(answer.status, answer.headers):
+                    return answer
+                answer.close()
             if kwargs.get("body") is not None:
                 kwargs["body"].seek(0)
         raise ProtocolError("the answer ends within its headers")
@@ -93,11 +104,14 @@ def _http(ca_bundle: str | None) -> PoolManager:
     return _PiecewisePool(
         timeout=Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS),
         retries=Retry(
-            total=3,
-            connect=2,
-            read=1,
+            connect=0,
+            read=0,
+            other=0,
+            status=2,
             backoff_factor=0.2,
-            status_forcelist=[429, 500, 502, 503, 504],
+            backoff_jitter=0.2,
+            status_forcelist=BUSY,
+            allowed_methods=REPEATED,
             raise_on_status=False,
             respect_retry_after_header=False,
         ),
@@ -117,9 +131,23 @@ class _PodIdentity(Provider):  # type: ignore[misc]  # minio is Any to mypy
         """Keys that are valid now."""
         try:
             return self._provider.retrieve()
-        except (ValueError, KeyError, OSError, HTTPError, ParseError):
-            found = ", ".join(name for name in IDENTITY if os.environ.get(name))
-            raise StorageError(
-                f"the pod's identity ({found}) gave no keys for the store; "
-                "check its role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            ) from None
+        except HTTPError:
+            raise _without_keys(later=True) from None
+        except ValueError as fault:
+            raise _without_keys(later=_is_busy(str(fault))) from None
+        except (KeyError, OSError, ParseError):
+            raise _without_keys(later=False) from None
+
+
+def _without_keys(*, later: bool) -> StorageError:
+    """The failure of an identity, which may pass or not."""
+    found = ", ".join(name for name in IDENTITY if os.environ.get(name))
+    who, what = f"the pod's identity ({found})", "gave no keys for the store"
+    sentence = f"{who} {what}; check its role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    return UnavailableError(sentence, who, what) if later else StorageError(sentence)
+
+
+def _is_busy(sentence: str) -> bool:
+    """Whether minio says of a token service that its answer had the status of one that cannot now."""
+    found = re.search(r"failed with HTTP status code (\d+)", sentence)
+    return found is not None and int(found[1]) in BUSY

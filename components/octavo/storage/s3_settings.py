@@ -53,6 +53,11 @@ class S3Settings:
     ca_bundle: str | None = None
 
     @property
+    def where(self) -> str:
+        """The store, as sentences name it."""
+        return f"the store at {self.endpoint}"
+
+    @property
     def anonymous(self) -> bool:
         """Whether nobody's keys are sent."""
         return self.access_key is None and not any(self.identity)

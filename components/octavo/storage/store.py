@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,23 @@ class MissingObjectError(StorageError):
 
 class ConflictError(StorageError):
     """An object that somebody else made or changed in between; nothing was written."""
+
+
+class UnavailableError(StorageError):
+    """A store that does not answer, or cannot now: the same may succeed later.
+
+    Args:
+        message: the whole sentence, about one object.
+        where: the store, as sentences name it.
+        what: what is the matter with it; a sentence after `where`.
+        most_seconds: how long it makes sense to try again.
+    """
+
+    def __init__(self, message: str, where: str, what: str, *, most_seconds: float = math.inf) -> None:
+        super().__init__(message)
+        self.where = where
+        self.what = what
+        self.most_seconds = most_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +54,9 @@ class StoredObject:
 class Store(Protocol):
     """One bucket, or the local files. Safe to call from several threads.
 
-    Every method raises StorageError, in one sentence, when the store cannot be reached, refuses the
-    credentials or has no such bucket; those that need an object raise MissingObjectError when it is absent.
+    Every method raises StorageError, in one sentence, when the store refuses the credentials or has no such bucket,
+    and UnavailableError when it is still away after it was tried again for a while (patience.py); those that need an
+    object raise MissingObjectError when it is absent.
     """
 
     def read(self, key: str) -> bytes:

@@ -74,7 +74,13 @@ def _start(options: dict[str, Any], given: dict[str, Any]) -> Run:
         from octavo.submit import on_argo
 
         namespace, template = options["namespace"] or "default", options["argo_template"]
-        return on_argo.start(kubernetes_client(), namespace=namespace, template=template, given=given)
+        return on_argo.start(
+            kubernetes_client(),
+            namespace=namespace,
+            template=template,
+            given=given,
+            wait_seconds=options["wait_seconds"],
+        )
     from octavo.submit import on_kubeflow
 
     endpoint = Endpoint(**{key: options[key] for key in ("host", "namespace", "token_file", "cookies", "wait_seconds")})

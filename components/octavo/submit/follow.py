@@ -12,6 +12,12 @@ from octavo.progress import StepLines
 
 State = Literal["waiting", "running", "succeeded", "failed"]
 
+AWAY_SECONDS = 300.0
+"""How long an API may be away while a run is followed."""
+
+UNSEEN_SECONDS = 30.0
+"""After how long it is said that nothing has picked a run up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -23,7 +29,7 @@ class Step:
         state: how far it is.
         seconds: how long it took, once it has ended.
         reason: why it failed, as the platform says.
-        pod: the name of its pod; "" where none is known.
+        ids: what the platform calls the pods of its tries, the last one at the end.
     """
 
     key: str
@@ -31,29 +37,56 @@ class Step:
     state: State
     seconds: float = 0.0
     reason: str = ""
-    pod: str = ""
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run as it is now."""
+    """A run as it is now.
+
+    Attributes:
+        state: how far it is; "waiting" until a controller has picked it up.
+        steps: those that are known.
+        reason: why it failed, as the platform says.
+    """
 
     state: State
     steps: Sequence[Step]
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run failed; a text is empty where nothing is known.
+
+    Attributes:
+        step: the step's name.
+        reason: in the platform's words.
+        log: the end of what the step printed, or why it cannot be shown.
+    """
+
+    step: str
+    reason: str
+    log: str
+
+
 class Run(Protocol):
-    """A run that was started."""
+    """A run that was started.
+
+    Attributes:
+        link: where to look at it.
+        controller: what should pick it up, and how to see whether it is there.
+    """
 
     link: str
+    controller: str
 
     def progress(self) -> Progress:
         """How far it is now."""
         ...
 
-    def log(self, step: Step) -> str:
-        """The last lines of a step's log, or why there are none."""
+    def failure(self, now: Progress) -> Failure:
+        """Why it failed; `now` is its end."""
         ...
 
 
@@ -65,8 +98,12 @@ def follow(run: Run, lines: StepLines, *, poll_seconds: float) -> None:
     """
     begun: set[str] = set()
     ended: set[str] = set()
+    start, unseen = time.monotonic(), True
     while True:
         now = run.progress()
+        if unseen and now.state == "waiting" and time.monotonic() - start >= UNSEEN_SECONDS:
+            lines.note(f"nothing has picked the run up for {UNSEEN_SECONDS:g} s: {run.controller}")
+            unseen = False
         for step in now.steps:
             if step.state != "waiting" and step.key not in begun:
                 begun.add(step.key)
@@ -82,9 +119,10 @@ def follow(run: Run, lines: StepLines, *, poll_seconds: float) -> None:
 
 
 def _why(run: Run, now: Progress) -> str:
-    failed = [step for step in now.steps if step.state == "failed"]
-    if not failed:
-        return f"the run failed: {now.reason or 'no step says why'}; see {run.link}"
-    step = failed[0]
-    reason = step.reason or now.reason or "no reason is given"
-    return f"the step {step.name!r} failed: {reason}; see {run.link}\n{run.log(step)}".rstrip()
+    failure = run.failure(now)
+    reason = failure.reason or now.reason
+    if "OOMKilled" in reason:
+        reason += ": it needs a higher memory limit"
+    if not failure.step:
+        return f"the run failed: {reason or 'no step says why'}; see {run.link}\n{failure.log}".rstrip()
+    return f"the step {failure.step!r} failed: {reason or 'no reason is given'}; see {run.link}\n{failure.log}".rstrip()

@@ -35,9 +35,9 @@ def command(
 ) -> None:
     """Print the inputs, outputs, variables, parameters and ops of a model.
 
-    The text is that of TensorFlow's summarize_graph; which inputs and outputs are likely, and why, the signatures, and
-    the operations and bytes of each op type go to standard error. --in-graph takes a graph file, a folder with a graph
-    and a checkpoint, a SavedModel folder or a Keras file.
+    The text is that of TensorFlow's summarize_graph; which inputs and outputs are likely, which outputs the later steps
+    take, and why, the signatures, and the operations and bytes of each op type go to standard error. --in-graph takes a
+    graph file, a folder with a graph and a checkpoint, a SavedModel folder or a Keras file.
     """
     from octavo.summarize_graph.structure import structure
     from octavo.summarize_graph.subject import read_subject
@@ -58,9 +58,10 @@ def command(
 
 
 def hints(summary: Summary) -> list[str]:
-    """What the original does not tell: likely inputs and outputs with the reason, signatures, and what ops cost."""
+    """What the original does not tell: likely ends with the reason, what is taken, signatures, and what ops cost."""
     inputs = [f"likely input:  {end.name} ({end.reason})" for end in summary.inputs if end.likely]
     outputs = [f"likely output: {end.name} ({end.reason})" for end in summary.outputs if end.likely]
+    outputs += [f"output too:    {end.name} ({end.reason})" for end in summary.outputs if end.taken and not end.likely]
     signatures = [
         f"signature {key}: {', '.join(found.inputs) or 'nothing'} -> {', '.join(found.outputs)}"
         for key, found in summary.signatures.items()
@@ -73,4 +74,4 @@ def hints(summary: Summary) -> list[str]:
         )
         if counts
     ]
-    return [*inputs, *outputs, *signatures, *costs]
+    return [*inputs, *outputs, *summary.notes(), *signatures, *costs]

@@ -19,6 +19,13 @@ LOGGING = re.compile(
     r"(Scalar|Histogram|Image|Audio|Tensor|Merge|Write\w*)Summary(V2)?|Assert|PrintV2|"
     r"IsVariableInitialized|VarIsInitializedOp"
 )
+ONLOOKERS = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})
+CONDITIONS = frozenset(
+    {
+        "All", "Any", "Equal", "Greater", "GreaterEqual", "IsFinite", "IsInf", "IsNan", "Less", "LessEqual",
+        "LogicalAnd", "LogicalNot", "LogicalOr", "NotEqual",
+    }
+)  # fmt: skip
 LOSSES = frozenset({"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "L2Loss"})
 COMPARISONS = (LOSSES - {"L2Loss"}) | {"InTopK", "InTopKV2", "Equal", "NotEqual", "SquaredDifference"}
 GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
@@ -99,11 +106,31 @@ class DataFlow:
     @cached_property
     def aside(self) -> Mapping[str, str]:
         """The nodes that only save, train, log or measure -> which of these it is."""
-        found = {node.name: use for node in self.graph.nodes.values() if (use := _use_of(node))}
+        found = {node.name: use for node in self.graph.nodes.values() if (use := _use_of(node) or self._looks_on(node))}
+        found |= dict.fromkeys(self._conditions(), "logs or asserts")
         for use in dict.fromkeys(found.values()):
             starts = [name for name, known in found.items() if known == use]
             found = dict.fromkeys(self._followers(starts), use) | found
         return dict.fromkeys(self.downstream(self.labels), "compares with labels") | found
+
+    def _looks_on(self, node: Node) -> str:
+        """The use of a node that prints or checks what others read, where nothing reads it; else ""."""
+        if node.op not in ONLOOKERS or self.readers[node.name]:
+            return ""
+        others = {reader.name for _, reader in self.readers[producer_name(node.data_inputs[0])]} - {node.name}
+        return "logs or asserts" if others else ""
+
+    def _conditions(self) -> frozenset[str]:
+        """The nodes that serve to compute the conditions of Asserts alone."""
+        asserts = {node.name for node in self.graph.nodes.values() if node.op == "Assert"}
+        todo = [self.graph.producer(self.graph.nodes[name].data_inputs[0]) for name in asserts]
+        found: set[str] = set()
+        while todo:
+            node = todo.pop()
+            if node.op in CONDITIONS and all(reader.name in found | asserts for _, reader in self.readers[node.name]):
+                found.add(node.name)
+                todo += map(self.graph.producer, node.data_inputs)
+        return frozenset(found)
 
     def _followers(self, names: Iterable[str]) -> frozenset[str]:
         """The nodes that any output of these nodes reaches."""

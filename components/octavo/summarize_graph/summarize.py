@@ -12,7 +12,7 @@ from octavo.graph.meta_graph import Signature, TensorInfo
 from octavo.graph.names import is_control
 from octavo.summarize_graph import summary
 from octavo.summarize_graph.cost import bytes_by_op, flops_by_op, most_first
-from octavo.summarize_graph.ends import End, is_unread, likely_inputs, likely_outputs
+from octavo.summarize_graph.ends import End, is_unread, likely_inputs, possible_outputs
 from octavo.summarize_graph.flow import DataFlow
 from octavo.summarize_graph.parameters import Parameter, find_parameters
 from octavo.summarize_graph.sources import find_sources
@@ -81,25 +81,25 @@ def _ends(subject: Subject, input_names: Sequence[str], output_names: Sequence[s
     origin = "of the Keras model" if subject.kind == "keras" else f"of signature {subject.signature!r}"
     flow = DataFlow(graph, subject.frozen)
     known_outputs = given.outputs or graph.outputs
-    outputs = _settle(likely_outputs(flow), known_outputs, "given" if given.outputs else origin)
-    wanted = known_outputs or [end.name for end in outputs if end.likely]
+    outputs = _settle(possible_outputs(flow), known_outputs, "given" if given.outputs else origin)
+    wanted = known_outputs or [end.name for end in outputs if end.taken]
     known_inputs = given.inputs or graph.inputs
     inputs = _settle(likely_inputs(flow, wanted), known_inputs, "given" if given.inputs else origin)
     return _Ends(inputs, outputs, known_inputs, known_outputs)
 
 
 def _settle(found: Sequence[End], known: Sequence[str], reason: str) -> list[End]:
-    """The ends, where the known ones, if any, are likely and no others are."""
+    """The ends, where the known ones, if any, are likely and taken, and no others are."""
     if not known:
         return list(found)
     settled = [
-        End(end.name, likely=True, reason=reason)
+        End(end.name, likely=True, reason=reason, taken=True)
         if end.name in known
-        else replace(end, likely=False, reason=f"another is {reason}" if end.likely else end.reason)
+        else replace(end, likely=False, taken=False, reason=f"another is {reason}" if end.taken else end.reason)
         for end in found
     ]
     names = {end.name for end in found}
-    return [*settled, *(End(name, likely=True, reason=reason) for name in known if name not in names)]
+    return [*settled, *(End(name, likely=True, reason=reason, taken=True) for name in known if name not in names)]
 
 
 def _inputs(graph: Graph, ends: Iterable[End]) -> Iterable[summary.Input]:
@@ -113,6 +113,7 @@ def _inputs(graph: Graph, ends: Iterable[End]) -> Iterable[summary.Input]:
             shape=source.shape if source else None,
             shape_text=source.shape_text if source else "None",
             likely=end.likely,
+            taken=end.taken,
             reason=end.reason,
         )
 
@@ -120,7 +121,7 @@ def _inputs(graph: Graph, ends: Iterable[End]) -> Iterable[summary.Input]:
 def _output(graph: Graph, end: End) -> summary.Output:
     unread = end.name in graph.nodes and is_unread(graph, graph.nodes[end.name])
     op = graph.producer(end.name).op
-    return summary.Output(name=end.name, op=op, likely=end.likely, reason=end.reason, unread=unread)
+    return summary.Output(name=end.name, op=op, likely=end.likely, taken=end.taken, reason=end.reason, unread=unread)
 
 
 def _variable(found: Parameter) -> summary.Variable:

@@ -11,6 +11,9 @@ from octavo.errors import GraphError
 
 Sizes = tuple[int | None, ...]
 
+NAMING = "name those wanted with --outputs (in the pipeline output_names)"
+"""How a user says which outputs are wanted."""
+
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -26,11 +29,20 @@ class Tensor(_Document):
 
 
 class Candidate(_Document):
-    """A possible input or output; likely ones are what a caller feeds or fetches."""
+    """A possible input or output.
+
+    Attributes:
+        name: the tensor.
+        op: the op that makes it.
+        likely: whether a caller most likely feeds or fetches it.
+        taken: whether the later steps use it where no names are given.
+        reason: why, or why not.
+    """
 
     name: str
     op: str
     likely: bool
+    taken: bool
     reason: str
 
 
@@ -101,12 +113,12 @@ class Summary(_Document):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The inputs that the later steps use: those known, or else the likely ones.
+        """The inputs that the later steps use: those known, or else those that were found.
 
         Raises:
             GraphError: when no input was found.
         """
-        names = self.known_inputs or tuple(found.name for found in self.inputs if found.likely)
+        names = self.known_inputs or _taken(self.inputs)
         if not names:
             raise GraphError(f"no input of {self.model!r} was found{_passed_over(self.inputs)}; name it")
         return names
@@ -114,19 +126,28 @@ class Summary(_Document):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The outputs that the later steps use: those known, or else the one likely output.
+        """The outputs that the later steps use: those known, or else all heads that were found.
 
         Raises:
-            GraphError: when no output was found, or several are equally likely; the message names them.
+            GraphError: when no output was found.
         """
-        names = self.known_outputs or tuple(found.name for found in self.outputs if found.likely)
+        names = self.known_outputs or _taken(self.outputs)
         if not names:
             raise GraphError(f"no output of {self.model!r} was found{_passed_over(self.outputs)}; name it")
-        if len(names) > 1 and not self.known_outputs:
-            raise GraphError(
-                f"{len(names)} outputs of {self.model!r} are equally likely: {_listed(names)}; name those wanted"
-            )
         return names
+
+    def notes(self) -> list[str]:
+        """What was chosen for a user who named no outputs, and what was left out; nothing where there is no choice."""
+        left: dict[str, list[str]] = {}
+        for found in self.outputs:
+            if not found.taken:
+                left.setdefault(found.reason, []).append(found.name)
+        taken = _taken(self.outputs)
+        if self.known_outputs or not taken or (len(taken) == 1 and not left):
+            return []
+        groups = ", ".join(f"{_listed(names, 3)} ({reason})" for reason, names in left.items())
+        without = f"; left out: {groups}" if groups else ""
+        return [f"outputs taken: {_listed(taken, 8)}{without}; {NAMING}"]
 
     def text(self) -> str:
         """The text of TensorFlow's summarize_graph."""
@@ -135,7 +156,7 @@ class Summary(_Document):
         return text(self)
 
     def document(self) -> dict[str, Any]:
-        """The summary for JSON; names that are not settled are null, and `unsettled` says why."""
+        """The summary for JSON, with its notes; names that are not settled are null, and `unsettled` says why."""
         names = {"input_names", "output_names"}
         made: dict[str, Any] = self.model_dump(mode="json", exclude=names)
         faults = []
@@ -145,7 +166,7 @@ class Summary(_Document):
             except GraphError as fault:
                 made[name] = None
                 faults.append(str(fault))
-        return made | {"unsettled": faults}
+        return made | {"unsettled": faults, "notes": self.notes()}
 
 
 def _passed_over(ends: Sequence[Candidate]) -> str:
@@ -153,6 +174,10 @@ def _passed_over(ends: Sequence[Candidate]) -> str:
     return f" (candidates: {'; '.join(listed)})" if listed else ""
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(repr(name) for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+def _taken(ends: Sequence[Candidate]) -> tuple[str, ...]:
+    return tuple(end.name for end in ends if end.taken)
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -8,15 +8,10 @@ Records may stand anywhere in a line, several in one too, as in the log of range
 from __future__ import annotations
 
 import difflib
-import math
-import re
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
 
 from octavo.errors import CalibrationError, SpecError
 from octavo.graph import Graph, const_node
-from octavo.graph.min_max_log import as_float32
+from octavo.graph.min_max_log import describe_skipped, read_log_file
 from octavo.graph.workspace import Edit, Workspace
 from octavo.transform_graph.transforms.freeze_requantization_ranges import frozen_range
 
@@ -32,13 +27,13 @@ def freeze_extremes(graph: Graph, op: str, log: str, *, min_percentile: float, m
         max_percentile: how much of the batches' largest values lies above it, in percent.
 
     Raises:
-        CalibrationError: when the log holds no record of this kind, holds NaN or infinity, or names a node that is not
-            in the graph or of another type.
+        CalibrationError: when the log cannot be read, is cut off, holds no record of this kind, holds NaN or infinity,
+            or names a node that is not in the graph or of another type.
         SpecError: when a percentile is not within 0..100.
     """
     for name, percent in (("min_percentile", min_percentile), ("max_percentile", max_percentile)):
         if not 0 <= percent <= 100:
-            raise SpecError(f"{name} is {percent:g}; wanted 0 to 100")
+            raise SpecError(f"{name} is {percent}; wanted 0 to 100")
     mark = f"__{op.lower()}:"
     records = _read_file(log, mark)
     space = Workspace(graph)
@@ -51,53 +46,16 @@ def freeze_extremes(graph: Graph, op: str, log: str, *, min_percentile: float, m
     return space.graph()
 
 
-def read_extremes(lines: Iterable[str], mark: str) -> dict[str, list[float]]:
-    """Node -> the values of its records; what is no record, or cannot be read as a number, is passed over.
-
-    Args:
-        lines: the log.
-        mark: "__max:" or "__min:".
-
-    Raises:
-        CalibrationError: when values are NaN or infinite, naming the nodes and how often.
-    """
-    record = re.compile(rf";([^;\[\]\s]+)__print__;{mark}\[([^;\[\]\s]+)\](?!\[)")
-    found: dict[str, list[float]] = {}
-    refused: Counter[str] = Counter()
-    for line in lines:
-        for name, text in record.findall(line):
-            value = _number(text)
-            if value is None:
-                continue
-            if math.isfinite(value):
-                found.setdefault(name, []).append(value)
-            else:
-                refused[name] += 1
-    if refused:
-        counted = ", ".join(f"{name!r} ({count} times)" for name, count in sorted(refused.items())[:5])
-        raise CalibrationError(f"the min/max log holds NaN or infinity for {len(refused)} nodes: {counted}")
-    return found
-
-
-def _number(text: str) -> float | None:
-    try:
-        return as_float32(text.split("(", 1)[0])
-    except ValueError:
-        return None
-
-
 def _read_file(path: str, mark: str) -> dict[str, list[float]]:
-    try:
-        with Path(path).expanduser().open(encoding="utf-8", errors="replace") as lines:
-            records = read_extremes(lines, mark)
-    except OSError as fault:
-        raise CalibrationError(f"the min/max log {path!r} cannot be read: {fault.strerror}") from fault
-    if not records:
+    """Node -> the values of its records, ascending."""
+    log = read_log_file(path)
+    if mark not in log.singles:
+        skipped = f"; lines skipped: {describe_skipped(log.skipped)}" if log.skipped else ""
         raise CalibrationError(
-            f"the min/max log {path!r} holds no record like ;NODE__print__;{mark}[value]; wanted the output of "
-            f'a graph with insert_logging(op={mark.strip("_:").title()}, show_name=true, message="{mark}")'
+            f"the min/max log {path!r} holds no record like ;NODE__print__;{mark}[value]{skipped}; wanted the output "
+            f'of a graph with insert_logging(op={mark.strip("_:").title()}, show_name=true, message="{mark}")'
         )
-    return records
+    return dict(log.singles[mark])
 
 
 def _check(graph: Graph, name: str, op: str) -> None:

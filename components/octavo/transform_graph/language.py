@@ -74,10 +74,7 @@ class Step:
         return self.transform(graph, **self.args)
 
     def __str__(self) -> str:
-        pairs = [(key, each) for key, value in self.args.items() for each in _each(value)]
-        pairs += [(IGNORE_ERRORS, True)] if self.ignore_errors else []
-        params = ", ".join(f"{key}={_write(value)}" for key, value in pairs)
-        return f"{self.name}({params})" if params else self.name
+        return write_call(self.name, {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})})
 
 
 def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
@@ -92,6 +89,16 @@ def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
     """
     catalog = {transform.__name__: transform for transform in transforms}
     return tuple(_bind(text, call, catalog) for call in parse_calls(text))
+
+
+def write_call(name: str, args: Mapping[str, Any]) -> str:
+    """A transform with its arguments in the language; reading it gives the very same values.
+
+    Raises:
+        SpecError: when no spelling says a value.
+    """
+    params = ", ".join(f"{key}={_write(each)}" for key, value in args.items() for each in _each(value))
+    return f"{name}({params})" if params else name
 
 
 def parse_calls(text: str) -> Iterator[Call]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octavo.errors import GraphError, OctavoError, SpecError
 from octavo.graph import Graph, load_graph, save_graph
+from octavo.graph.frames import with_constants_in_frames
 from octavo.runtime import worker
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
@@ -84,5 +85,5 @@ def _run(graph: Graph, steps: Sequence[Step]) -> Graph:
             result.check()
         except GraphError as fault:
             raise GraphError(f"{where} made a graph that is not whole: {fault}") from fault
-        graph = without_lost_places(result)
+        graph = with_constants_in_frames(without_lost_places(result))
     return graph

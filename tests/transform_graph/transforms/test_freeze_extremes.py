@@ -63,12 +63,12 @@ def test_percentiles_count_from_either_end(
 @pytest.mark.parametrize(
     ("transform", "line", "why"),
     [
-        pytest.param(freeze_max, "nothing", "holds no record like ;NODE__print__;__max:[value]", id="no_record"),
+        pytest.param(freeze_max, "nothing", "holds no record (1 with no record in it)", id="no_record"),
         pytest.param(freeze_min, high(1), "holds no record like ;NODE__print__;__min:[value]", id="other_kind"),
         pytest.param(freeze_max, high("1.bad"), "holds no record", id="no_number"),
         pytest.param(freeze_max, high(1) + "[2]", "holds no record", id="two_groups"),
-        pytest.param(freeze_max, high("nan"), "NaN or infinity for 1 nodes: 'high' (1 times)", id="nan"),
-        pytest.param(freeze_min, low("-inf"), "NaN or infinity for 1 nodes: 'low'", id="infinity"),
+        pytest.param(freeze_max, high("nan"), "NaN or infinity for 'high' (1 time)", id="nan"),
+        pytest.param(freeze_min, low("-inf"), "NaN or infinity for 'low'", id="infinity"),
         pytest.param(
             freeze_max,
             ";hig__print__;__max:[1]",

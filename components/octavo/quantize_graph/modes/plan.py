@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 from octavo.errors import RecipeError
 from octavo.graph.attrs import read_dtype
+from octavo.graph.frames import in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value
 from octavo.quantize_graph.decisions import Decision, Kind, in_functions
-from octavo.quantize_graph.frames import in_frames
 from octavo.quantize_graph.modes import fake_quant, table
 from octavo.quantize_graph.modes.codes import Range, range_of
 from octavo.runtime.shapes import Shape, static_shapes

@@ -1,6 +1,6 @@
 """Take out the nodes that only training needs.
 
-y = CheckNumerics(x)              readers of y read x; control edges from it go
+y = CheckNumerics(x)              readers of y read x; control edges from it go, unless they keep a node in a loop
 y = Identity(x), StopGradient(x)  readers of y read x, unless something beside data hangs on the node
 
 TensorFlow's `remove_training_nodes` does the same, but for a CheckNumerics whose output is read: it drops that input.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from octavo.graph.frames import placing_edges
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.names import is_control, producer_name
 
@@ -24,6 +25,7 @@ def remove_training_nodes(graph: Graph) -> Graph:
     to run beside it (`_class`): it may be there to order what runs.
     """
     kept = graph.output_names | graph.input_names
+    kept |= {producer_name(t) for edges in placing_edges(graph).values() for t in edges}
     checks = {n.name: n.data_inputs[0] for n in graph.nodes.values() if n.op in CHECKS and n.name not in kept}
     nodes = [_without_waits_for(node, checks) for node in graph.nodes.values() if node.name not in checks]
     firm = kept | _waited_for(nodes)

@@ -16,7 +16,8 @@ After:
 
 Plain arithmetic is done here, everything else by TensorFlow on one thread, so that the same graph always gives the same
 file. The shape of a tensor whose shape is known before the run counts as a constant. Control edges into what is folded
-stay, on the new constant.
+stay, on the new constant. In a loop, or in a branch of a conditional, the shape of a tensor does not count: a constant
+in its place would be computed outside.
 Never folded: ops that keep state or take quantized types (a wrong attribute of theirs can abort the process), strings,
 functions, the nodes of loops and conditionals, and the graph's inputs. Unlike in the original, an input that is no
 Placeholder is no error, and --inputs and --outputs may be left out.
@@ -32,6 +33,7 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, output_index, producer_name
 from octavo.graph.attrs import read_dtype
+from octavo.graph.frames import in_control_flow
 from octavo.graph.op_defs import attr_value, output_dtypes
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
@@ -86,7 +88,7 @@ def _without_output_shapes(node: Node) -> Node:
 
 def _with_known_shapes(graph: Graph, excluded: Collection[str]) -> Graph:
     """The graph with Shape, Size and Rank of tensors whose shape is known made Consts."""
-    kept = graph.input_names.union(excluded)
+    kept = graph.input_names.union(excluded, in_control_flow(graph))
     asked = [node for node in graph.nodes.values() if node.op in {"Shape", "Size", "Rank"} and node.name not in kept]
     if not asked:
         return graph

@@ -96,7 +96,7 @@ def _freed(graph: Graph, names: Collection[str], shapes: Mapping[str, Shape]) ->
         if len(graph.consumers[old.name]) == 1 and old.name not in graph.output_names:
             space.apply(Edit(frozenset({old.name}), (replace(const_node(old.name, value), inputs=old.inputs),)))
         else:
-            const = const_node(space.fresh_name(f"{reshape.name}/free_shape"), value)
+            const = replace(const_node(space.fresh_name(f"{reshape.name}/free_shape"), value), inputs=old.inputs)
             inputs = (reshape.inputs[0], const.name, *reshape.inputs[2:])
             space.apply(Edit(frozenset({reshape.name}), (const, replace(reshape, inputs=inputs))))
     return space.graph()

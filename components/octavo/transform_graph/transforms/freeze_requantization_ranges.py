@@ -71,13 +71,13 @@ def freeze_requantization_ranges(
         smoothing: of moving_average: the weight of each further batch.
 
     Raises:
-        CalibrationError: when the log holds no range, holds NaN or infinity, lacks what the algorithm needs, or names a
-            node that is not in the graph or is no RequantizationRange.
+        CalibrationError: when the log is cut off, holds no range, holds NaN or infinity, lacks what the algorithm
+            needs, or names a node that is not in the graph or is no RequantizationRange.
         SpecError: when an argument is not one of its values.
     """
     for name, percent in (("min_percentile", min_percentile), ("max_percentile", max_percentile)):
         if not 0 <= percent <= 100:
-            raise SpecError(f"{name} is {percent:g}; wanted 0 to 100")
+            raise SpecError(f"{name} is {percent}; wanted 0 to 100")
     settings = _settings(
         algorithm=algorithm,
         min_percentile=min_percentile,

@@ -1,4 +1,4 @@
-"""Drop every control edge, in the graph but not in its function library.
+"""Drop the control edges, in the graph but not in its function library.
 
 Before:
     x = Placeholder()
@@ -9,18 +9,16 @@ After:
     init = NoOp()
     y = Relu(x)
 
-In a graph with conditionals the edges decide what runs: remove them only where no Switch is left.
+Edges stay that alone keep a node, a Const for the most part, in a loop or in a branch of a conditional: without them
+the graph does not run, or gives the constant of the other branch. How many nodes have such edges is logged.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from octavo.graph import Graph
+from octavo.graph.frames import with_placing_edges_only
 
 
 def remove_control_dependencies(graph: Graph) -> Graph:
-    """Drop every control edge."""
-    return graph.with_nodes(
-        replace(node, inputs=node.data_inputs) if node.control_inputs else node for node in graph.nodes.values()
-    )
+    """Drop the control edges, but for those that keep a node in its loop or branch."""
+    return with_placing_edges_only(graph)

@@ -43,8 +43,10 @@ def remove_nodes(graph: Graph, *, op: tuple[str, ...], max_inputs: int = 1) -> G
     sources: dict[str, Source] = {}
     for node in execution_order(graph):
         removable = node.op in types and node.name not in kept and 1 <= len(node.data_inputs) <= max_inputs
-        if removable and not _tells_branches_apart(graph, node):
-            tensor, controls = _source(node.data_inputs[0], sources)
+        if not removable:
+            continue
+        tensor, controls = _source(node.data_inputs[0], sources)
+        if not _tells_branches_apart(graph, node, tensor):
             sources[node.name] = (tensor, _joined(controls, node.control_inputs))
     return graph.with_nodes(_rewired(n, sources) for n in graph.nodes.values() if n.name not in sources)
 
@@ -53,9 +55,9 @@ def _read_beyond_first_output(graph: Graph) -> set[str]:
     return {producer_name(t) for node in graph.nodes.values() for t in node.data_inputs if output_index(t)}
 
 
-def _tells_branches_apart(graph: Graph, node: Node) -> bool:
-    """Whether control edges leave a node that reads a Switch: they run in one branch, the Switch's own in both."""
-    if graph.producer(node.data_inputs[0]).op not in SWITCHES:
+def _tells_branches_apart(graph: Graph, node: Node, source: str) -> bool:
+    """Whether control edges leave a node that comes to read a Switch: they run in one branch, the Switch's in both."""
+    if graph.producer(source).op not in SWITCHES:
         return False
     return any(f"^{node.name}" in reader.inputs for reader in graph.consumers[node.name])
 

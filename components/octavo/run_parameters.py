@@ -1,0 +1,76 @@
+"""What the parameters of a run may be, known before anything starts: the last step is a late place to learn it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from octavo import flow
+from octavo.errors import SpecError, StorageError
+from octavo.storage import parse_uri
+
+Flavour = Literal["Kubeflow Pipelines", "Argo Workflows"]
+
+MOST_TURNS: Mapping[Flavour, int] = {"Kubeflow Pipelines": 104, "Argo Workflows": 2000}
+"""How many turns, of all its loops together, one run carries: the states of its nodes must fit into one Workflow.
+
+Kubeflow Pipelines 2.17 was seen to end well with 100 shards of calibration and 2 of evaluation, and to fail with 200.
+Argo Workflows took 812 kB for 200, before it compresses them to a tenth, of the 1 MiB that there is.
+"""
+
+URIS = ("model_uri", "calibration_uri", "validation_uri", "target_uri")
+
+LEAST: Mapping[str, float] = {
+    "shards": 1,
+    "evaluation_shards": 1,
+    "batch_size": 1,
+    "calibration_limit": 0,
+    "tolerance": 0,
+}
+"""The least that a number may be."""
+
+
+def check_run(given: Mapping[str, Any], flavour: Flavour) -> None:
+    """Refuse the parameters of a run that cannot end well.
+
+    Args:
+        given: name -> value, or the value's text; those that are left out have defaults that can be.
+        flavour: where it is to run.
+
+    Raises:
+        SpecError: on a URI of no store, a number out of its range, or more shards than a run carries there.
+    """
+    for name in URIS:
+        if given.get(name) not in (None, ""):
+            _read(name, given[name], lambda text: parse_uri(str(text)))
+    for name, least in LEAST.items():
+        if name in given and not least <= _number(name, given[name]) < math.inf:
+            raise SpecError(f"the parameter {name} is {given[name]!r}; wanted {least:g} or more")
+    _check_turns(given, flavour)
+
+
+def _check_turns(given: Mapping[str, Any], flavour: Flavour) -> None:
+    shards = _number("shards", given.get("shards", flow.SHARDS))
+    turns = shards + 2 * _number("evaluation_shards", given.get("evaluation_shards", flow.EVALUATION_SHARDS))
+    most, elsewhere = MOST_TURNS[flavour], max(MOST_TURNS.values())
+    if turns <= most:
+        return
+    other = f"; the chart in mode argo carries {elsewhere}" if elsewhere > most else ""
+    raise SpecError(
+        f"shards and twice evaluation_shards are {turns:g} (two graphs are evaluated), more than the {most} that one "
+        f"run on {flavour} carries; give it fewer, with the same result{other}"
+    )
+
+
+def _number(name: str, value: Any) -> float:
+    return float(_read(name, value, float))
+
+
+def _read(name: str, value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except StorageError as fault:
+        raise SpecError(f"the parameter {name}: {fault}") from fault
+    except (TypeError, ValueError):
+        raise SpecError(f"the parameter {name} is {value!r}; wanted a number") from None
