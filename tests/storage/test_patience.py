@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,14 +31,12 @@ from octavo.storage import s3 as s3_store
 from octavo.storage.files import FileStore
 from octavo.storage.patience import VARIABLE, Patience, at_most
 from octavo.storage.store import UnavailableError
-from proxy import CuttingProxy
-from servers import StorageServer
+from proxy import CuttingProxy, Proxied
+from servers import ENDPOINTS, StorageServer
+from stored import content_of, write
 from stub import Answer, StubServer
 
 Stub = Callable[..., StubServer]
-Proxied = Callable[[], CuttingProxy]
-ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
-SCHEMES = [pytest.param(scheme, marks=pytest.mark.servers) for scheme in ENDPOINTS]
 XML = {"Content-Type": "application/xml"}
 
 
@@ -49,36 +45,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time that no test of a store that comes back uses up."""
     monkeypatch.setenv(VARIABLE, "60")
     monkeypatch.setattr(patience, "LONGEST_PAUSE_SECONDS", 0.5)
-
-
-@pytest.fixture(params=SCHEMES)
-def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageServer:
-    one: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
-    one.use(monkeypatch)
-    return replace(one, scheme=request.param)
-
-
-@pytest.fixture
-def proxied(
-    server: StorageServer, cutting_proxy: Callable[[str], CuttingProxy], monkeypatch: pytest.MonkeyPatch
-) -> Proxied:
-    """Puts a proxy in front of the server."""
-
-    def make() -> CuttingProxy:
-        proxy = cutting_proxy(server.endpoint)
-        monkeypatch.setenv(ENDPOINTS[server.scheme], proxy.endpoint)
-        return proxy
-
-    return make
-
-
-def content_of(size: int) -> bytes:
-    return hashlib.shake_256(b"%d" % size).digest(size)
-
-
-def write(uri: str, data: bytes) -> None:
-    store, key = open_store(uri)
-    store.write(key, data)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
