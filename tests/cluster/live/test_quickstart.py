@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kube import find
-from cluster.release import Release
+from cluster.release import PUBLISHED, Release
 from octavo.storage import list_objects, read_bytes
 
 PODS = 25
@@ -29,7 +29,7 @@ def test_the_run_publishes_the_bytes_that_make_run_publishes(
 ) -> None:
     target = str(release.parameters["target_uri"])
 
-    assert {each.name for each in list_objects(target)} == {"int8.pb", "report.html", "summary.json"}
+    assert {each.name for each in list_objects(target)} == PUBLISHED
     assert read_bytes(f"{target}/int8.pb") == int8_graph
     assert {file.name for file in submitted.iterdir()} == {"report.html", "summary.json", "said"}
 
