@@ -243,7 +243,7 @@ def test_a_run_that_begins_while_its_schedule_is_disabled_is_waited_for(
         old.mode = "DISABLE"
 
     monkeypatch.setattr(retire, "SETTLE_SECONDS", 9.0)
-    monkeypatch.setattr(retire.time, "sleep", listed_late)
+    monkeypatch.setattr("octavo.register.retire.time.sleep", listed_late)
 
     assert register()[0].startswith("kept the schedule nightly, disabled")
     assert (paused, state.killed) == ([9.0], [])
