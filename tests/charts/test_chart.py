@@ -393,3 +393,11 @@ def test_the_notes_tell_how_to_see_the_first_run(helm: Helm) -> None:
         settings = with_settings({"mode": mode, "objectStore.bucket": "b"})
         done = helm.run("install", "octavo", CHART, "--dry-run=client", "--namespace=vision", *settings)
         assert [word for word in words if word not in done.stdout.split("NOTES:")[1]] == []
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, {}], ids=["schedules", "none"])
+def test_the_notes_of_an_installation_tell_when_argo_sees_its_schedules(helm: Helm, schedule: dict[str, str]) -> None:
+    settings = with_settings({**ARGO, **schedule})
+    done = helm.run("install", "octavo", CHART, "--dry-run=client", "--namespace=vision", *settings)
+
+    assert ("annotate cronworkflows" in done.stdout.split("NOTES:")[1]) == bool(schedule)
