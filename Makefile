@@ -45,6 +45,7 @@ format: .venv/installed-test
 # Write the pipeline's YAML anew from its definition, and the chart's copies of it.
 compile: .venv/installed-run
 	$(BIN)/python $(PIPELINE)/pipeline.py
+	$(BIN)/python components/compile_catalog.py
 	$(BIN)/python charts/chart_files.py
 
 # Write the tables, the catalogue and the picture that the documentation takes from the code.

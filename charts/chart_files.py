@@ -34,7 +34,7 @@ Workflows (mode `argo`). It installs neither of the two.
 
 ```shell
 helm install octavo charts/octavo --namespace kubeflow
-helm test octavo --namespace kubeflow --logs
+helm test octavo --namespace kubeflow
 ```
 
 ## Values

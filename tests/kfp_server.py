@@ -27,6 +27,9 @@ import yaml
 PAGE = 3
 """Entries a page, however many are asked for: clients must follow the pages."""
 
+ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+"""The states of runs that do not go on."""
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -49,6 +52,7 @@ class State:
         logs: name of a pod of a run -> what it printed.
         failing: how many requests to answer with 503 before working again.
         failing_uploads: the same for uploads of versions alone.
+        killed: runs whose Workflow Kubernetes has deleted together with their recurring run; they say RUNNING for ever.
     """
 
     token: str | None = None
@@ -63,6 +67,7 @@ class State:
     experiments: dict[str, Any] = field(default_factory=dict)
     recurring_runs: dict[str, Any] = field(default_factory=dict)
     runs: dict[str, Any] = field(default_factory=dict)
+    killed: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     on_run: Callable[[Any], object] = bool
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -71,6 +76,20 @@ class State:
     def writes(self) -> list[str]:
         """The requests that were no GET."""
         return [request for request in self.requests if not request.startswith("GET")]
+
+    def fire(self, recurring_run: Any) -> Any:
+        """The run that the controller begins when a recurring run's time has come."""
+        assert recurring_run.mode == "ENABLE", "a disabled recurring run begins none"
+        run = api.V2beta1Run(
+            run_id=self.new_id("run"),
+            display_name=recurring_run.display_name,
+            experiment_id=recurring_run.experiment_id,
+            recurring_run_id=recurring_run.recurring_run_id,
+            state="RUNNING",
+            created_at=NOW,
+        )
+        self.runs[run.run_id] = run
+        return run
 
     def new_id(self, kind: str) -> str:
         return f"{kind}-{next(self._ids):04d}"
@@ -127,6 +146,7 @@ class Service:
             ("DELETE", f"{root}/recurringruns/{one}", self.delete_recurring_run),
             ("POST", f"{root}/recurringruns/{one}:enable", partial(self.switch, "ENABLE")),
             ("POST", f"{root}/recurringruns/{one}:disable", partial(self.switch, "DISABLE")),
+            ("GET", f"{root}/runs", self.list_runs),
             ("POST", f"{root}/runs", self.create_run),
             ("GET", f"{root}/runs/{one}", self.get_run),
             ("GET", rf"/apis/v1alpha1/runs/{one}/nodes/(?P<node>[\w-]+)/log", self.log),
@@ -222,12 +242,19 @@ class Service:
     def delete_recurring_run(self, key: str, **_: Any) -> Any:
         if self.state.recurring_runs.pop(key, None) is None:
             raise RefusalError(404, f"ResourceNotFoundError: Job {key} not found")
+        own = [run for run in self.state.runs.values() if run.recurring_run_id == key]
+        self.state.killed += [run.run_id for run in own if run.state not in ENDED]
         return {}
 
     def switch(self, mode: str, key: str, **_: Any) -> Any:
         run = self.state.recurring_runs[key]
         run.mode, run.status = mode, f"{mode}D"
         return {}
+
+    def list_runs(self, query: dict[str, str], **_: Any) -> Any:
+        if self.state.multi_user and not (query.get("namespace") or query.get("experiment_id")):
+            raise RefusalError(400, "Invalid input error: A namespace or an experiment is required in multi-user mode")
+        return page(filtered(list(self.state.runs.values()), query), query, "V2beta1ListRunsResponse", "runs")
 
     def create_run(self, body: bytes, **_: Any) -> Any:
         given = read_model("V2beta1Run", json.loads(body))

@@ -68,6 +68,13 @@ def parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def children(process: int) -> set[int]:
+    """The processes that a process is the parent of, those included that have ended and wait to be let go of."""
+    lines = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat")]
+    fields = {int(line.split()[0]): line.rpartition(")")[2].split() for line in lines}
+    return {each for each, (_, above, *_) in fields.items() if int(above) == process}
+
+
 def reached(point: Callable[[], object], seconds: float = SECONDS) -> bool:
     """Whether something comes true within some seconds."""
     end = time.monotonic() + seconds

@@ -152,3 +152,7 @@ def _reset(*ends: socket.socket) -> None:
 def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
+
+
+Proxied = Callable[[], CuttingProxy]
+"""Puts a proxy in front of a server."""

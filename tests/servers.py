@@ -24,6 +24,11 @@ START_SECONDS = 60.0
 ONE_VOLUME_A_BUCKET = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 """A variable of SeaweedFS's."""
 
+ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
+"""Scheme -> the variable that leads to its server."""
+
+SCHEMES = [pytest.param(scheme, marks=pytest.mark.servers) for scheme in ENDPOINTS]
+
 _numbers = count(1)
 
 

@@ -2,7 +2,7 @@
 
 Run this file to write pipeline.yaml anew beside it, or with --output elsewhere. The environment variable OCTAVO_IMAGE
 names another image than the published one: `octavo.image`. OCTAVO_PARALLELISM says how many shards of a loop run at the
-same time, at most; Kubeflow wants that number when a pipeline is compiled. Without it all run at once.
+same time, at most (10; 0 for all): Kubeflow wants that number when a pipeline is compiled.
 """
 
 import os
@@ -17,8 +17,8 @@ from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
 COMPILED = Path(__file__).with_name("pipeline.yaml")
 
-PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "0"))
-"""Shards of a loop at the same time, at most; 0 for all."""
+PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "10"))
+"""Shards of a loop at the same time, at most; 0 for all. Unbounded, their pods keep those of other runs waiting."""
 
 
 def _fetch(uri: Any) -> Any:
@@ -129,8 +129,8 @@ def quantize_int8(
         input_names: Names of the model's inputs, separated by commas; found when empty.
         output_names: Names of the model's outputs, separated by commas; found when empty.
         recipe: What to quantize and how, a YAML or JSON document; empty for the default.
-        shards: Pods that calibrate at the same time, at most 1000. The result does not depend on it.
-        evaluation_shards: Pods that evaluate a graph at the same time, at most 1000. Nor does it depend on that.
+        shards: Pods that calibrate, at most 1000. The result does not depend on it.
+        evaluation_shards: Pods that evaluate a graph, at most 1000. Nor does it depend on that.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
         calibration_seed: Chooses these at random, the same ones for the same number; 0 takes the first.

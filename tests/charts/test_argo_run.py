@@ -86,6 +86,7 @@ def run(
     return made
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.filterwarnings(*NOISE)
 @pytest.mark.usefixtures("run")
@@ -96,6 +97,7 @@ def test_the_workflow_publishes_the_bytes_that_kubeflows_run_publishes(engine: E
     assert read_bytes(store.uri("target/int8.pb")) == (published / "int8.pb").read_bytes()
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(in_engine: Seen) -> None:
@@ -108,6 +110,7 @@ def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(
     assert re.findall("cannot touch '(.+)'", done.stderr) == ["/b"]
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> None:
     steps = {name for name in run.templates if name != run.spec["entrypoint"]}
@@ -116,6 +119,7 @@ def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> 
     assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *shards])
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
@@ -124,6 +128,7 @@ def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
     assert logs == {str(number) for number in range(SHARDS["calibrate"])}
 
 
+@pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
 def test_the_figures_for_the_user_interface_are_an_artifact(store: StorageServer) -> None:

@@ -24,6 +24,9 @@ SCHEDULE = {
 }
 
 
+ARGO = {"mode": "argo", "objectStore.bucket": "b"}
+
+
 @pytest.mark.parametrize("file", CI_VALUES, ids=NAMES)
 def test_lint_finds_nothing(helm: Helm, file: Path) -> None:
     done = helm.run("lint", "--strict", CHART, with_values(file))
@@ -99,6 +102,20 @@ def test_every_value_is_described_and_in_the_schema() -> None:
         ({"priorityClassName": "batch"}, ["priorityClassName", "mode argo only"]),
         ({"parameters.preprocessing": "torch"}, ["parameters", "mode argo only"]),
         ({"mode": "argo"}, ["objectStore.bucket is empty"]),
+        ({**SCHEDULE, **ARGO, "schedules[0].version": "0.1.0-a"}, ["nightly", "version", "WorkflowTemplate"]),
+        ({"objectStore.existingSecret": "my.keys"}, ["objectStore.existingSecret", "my.keys", "volume"]),
+        ({"privateCA.existingSecret": "my.ca", "mode": "kfp-native"}, ["privateCA.existingSecret", "my.ca"]),
+        ({"privateCA.existingSecret": "c" * 64}, ["privateCA.existingSecret", "63"]),
+        (
+            {"privateCA.existingSecret": "octavo-object-store"},
+            ["privateCA.existingSecret", "objectStore", "one volume"],
+        ),
+        ({**ARGO, "objectStore.existingSecret": "my..keys"}, ["at '/objectStore/existingSecret'"]),
+        ({**ARGO, "objectStore.existingSecret": "my.-keys"}, ["at '/objectStore/existingSecret'"]),
+        ({"kfp.register.waitSeconds": "300"}, ["kfp.register", "610 s", "activeDeadlineSeconds, 280", "--timeout"]),
+        ({"kfp.register.backoffLimit": "2"}, ["kfp.register", "390 s", "activeDeadlineSeconds, 280"]),
+        ({"argo.parallelism": "8"}, ["argo.parallelism is now parallelism", "mode"]),
+        ({"parallelism": "0"}, ["at '/parallelism'", "got 0, want 1"]),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -116,8 +133,27 @@ def test_two_schedules_of_one_name_are_refused(helm: Helm) -> None:
     assert "two are named nightly" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**ARGO, "objectStore.existingSecret": "my.keys", "privateCA.existingSecret": "my.ca"},
+        {**ARGO, "objectStore.existingSecret": "s" * 64, "privateCA.existingSecret": "s" * 64},
+        {"objectStore.existingSecret": "my.keys", "objectStore.workloadIdentity": "true"},
+        {"objectStore.existingSecret": "s" * 63, "privateCA.existingSecret": "c" * 63},
+        {"kfp.register.waitSeconds": "134", "kfp.register.activeDeadlineSeconds": "280"},
+        {"kfp.register.waitSeconds": "600", "kfp.register.activeDeadlineSeconds": "1211"},
+    ],
+    ids=["dots-argo", "long-argo", "not-mounted", "63", "fits", "longer"],
+)
+def test_values_at_the_edge_are_not_refused(helm: Helm, settings: dict[str, str]) -> None:
+    assert helm.template(*with_settings(settings)).returncode == 0
+
+
 BEFORE = {"kind": "s3", "endpoint": "http://minio:9000", "region": "", "bucket": "models"}
 """The object store of the release that is upgraded."""
+
+HELMS_TIMEOUT = 300
+"""Seconds that Helm waits for a hook unless told otherwise."""
 
 DISCOVERY: dict[str, Document] = {
     "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
@@ -143,6 +179,156 @@ def upgraded(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with kubernetes_server(cluster, tmp_path / "config"):
         yield lambda settings: helm.template("--dry-run=server", *with_settings(settings))
+
+
+CUSTOM = "/apis/argoproj.io/v1alpha1"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+OF_NATIVE = "/apis/pipelines.kubeflow.org/v2beta1"
+
+
+CORE = ("ConfigMap", "Secret", "ServiceAccount")
+OF_ARGO = {CUSTOM: ("CronWorkflow", "Workflow", "WorkflowTemplate"), RBAC: ("Role", "RoleBinding")}
+
+
+def serving(kinds: dict[str, tuple[str, ...]]) -> dict[str, Document]:
+    """What a cluster says that has kinds: path of the group's version -> its kinds."""
+    groups = [
+        {"name": path.split("/")[2], "versions": [_version(path)], "preferredVersion": _version(path)} for path in kinds
+    ]
+    return {
+        **DISCOVERY,
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups},
+        "/api/v1": _resources("v1", CORE),
+        **{path: _resources(path.removeprefix("/apis/"), names) for path, names in kinds.items()},
+    }
+
+
+def _resources(version: str, kinds: tuple[str, ...]) -> Document:
+    found = [{"name": f"{kind.lower()}s", "namespaced": True, "kind": kind, "verbs": ["get", "list"]} for kind in kinds]
+    return {"kind": "APIResourceList", "groupVersion": version, "resources": found}
+
+
+def _version(path: str) -> dict[str, str]:
+    return {"groupVersion": path.removeprefix("/apis/"), "version": path.split("/")[3]}
+
+
+@pytest.fixture
+def rendered_in(
+    helm: Helm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Document], dict[str, object]], subprocess.CompletedProcess[str]]:
+    """Renders values for a cluster that holds objects, as an upgrade does."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    def call(objects: dict[str, Document], settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
+        with kubernetes_server(Cluster(objects), tmp_path / "config"):
+            return helm.template("--dry-run=server", "--disable-openapi-validation", *with_settings(settings))
+
+    return call
+
+
+Rendered = Callable[[dict[str, Document], dict[str, object]], subprocess.CompletedProcess[str]]
+
+
+def with_cron(release: str, *, completed: bool = False) -> dict[str, Document]:
+    """A cluster with a release's schedule `nightly`, and its workflow."""
+    metadata = {"name": "octavo-nightly", "annotations": {"meta.helm.sh/release-name": release}}
+    cron = {"metadata": metadata, "status": {"active": [{"name": "octavo-nightly-17"}]}}
+    labels = {"workflows.argoproj.io/completed": "true"} if completed else {}
+    namespace = f"{CUSTOM}/namespaces/vision"
+    kinds = {"apiVersion": "argoproj.io/v1alpha1"}
+    return {
+        **serving(OF_ARGO),
+        f"{namespace}/cronworkflows": {**kinds, "kind": "CronWorkflowList", "items": [{**kinds, **cron}]},
+        f"{namespace}/workflows/octavo-nightly-17": {
+            **kinds,
+            "kind": "Workflow",
+            "metadata": {"name": "octavo-nightly-17", "labels": labels},
+        },
+    }
+
+
+def without_workflow(objects: dict[str, Document]) -> dict[str, Document]:
+    return {path: each for path, each in objects.items() if "octavo-nightly-17" not in path}
+
+
+@pytest.mark.parametrize("settings", [ARGO, {}, {**ARGO, **SCHEDULE, "schedules[0].name": "weekly"}])
+def test_an_upgrade_without_a_schedule_whose_workflow_is_going_on_is_refused(
+    rendered_in: Rendered, settings: dict[str, object]
+) -> None:
+    done = rendered_in(with_cron("octavo"), settings)
+
+    assert done.returncode != 0
+    for words in ("octavo-nightly", "octavo-nightly-17", "enabled: false"):
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("objects", "settings"),
+    [
+        (with_cron("octavo"), {**ARGO, **SCHEDULE}),
+        (with_cron("octavo"), {**ARGO, **SCHEDULE, "schedules[0].enabled": "false"}),
+        (with_cron("octavo", completed=True), ARGO),
+        (without_workflow(with_cron("octavo")), ARGO),
+        (with_cron("another"), ARGO),
+    ],
+    ids=["listed", "disabled", "completed", "workflow-gone", "another-release"],
+)
+def test_an_upgrade_that_ends_no_workflow_is_not_refused(
+    rendered_in: Rendered, objects: dict[str, Document], settings: dict[str, object]
+) -> None:
+    assert rendered_in(objects, settings).returncode == 0
+
+
+def native(*kinds: str) -> dict[str, Document]:
+    """A cluster in Kubernetes-native mode that holds the pipeline, its version, both, or none."""
+    text = {"Pipeline": "quantize-int8", "PipelineVersion": "quantize-int8-0.1.0"}
+    return {
+        **serving({OF_NATIVE: ("Pipeline", "PipelineVersion")}),
+        **{
+            f"{OF_NATIVE}/namespaces/vision/{kind.lower()}s/{text[kind]}": {
+                "apiVersion": "pipelines.kubeflow.org/v2beta1",
+                "kind": kind,
+                "metadata": {"name": text[kind]},
+            }
+            for kind in kinds
+        },
+    }
+
+
+def test_native_objects_are_made_before_an_installation_and_are_no_part_of_the_release(helm: Helm) -> None:
+    made = [each for each in helm.render("--set=mode=kfp-native") if each["kind"].startswith("Pipeline")]
+
+    assert [each["kind"] for each in made] == ["Pipeline", "PipelineVersion"]
+    for each in made:
+        assert each["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+        assert each["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "hook-failed"
+    weights = [int(each["metadata"]["annotations"]["helm.sh/hook-weight"]) for each in made]
+    assert weights[0] < weights[1] < 5
+
+
+@pytest.mark.parametrize(
+    "there", [(), ("Pipeline",), ("Pipeline", "PipelineVersion")], ids=["none", "pipeline", "both"]
+)
+def test_native_objects_that_are_there_are_not_made_again(
+    helm: Helm, rendered_in: Rendered, there: tuple[str, ...]
+) -> None:
+    (version,) = [each for each in helm.render("--set=mode=kfp-native") if each["kind"] == "PipelineVersion"]
+    objects = {
+        path.replace("quantize-int8-0.1.0", version["metadata"]["name"]): each for path, each in native(*there).items()
+    }
+    done = rendered_in(objects, {"mode": "kfp-native"})
+    made = {each["kind"] for each in yaml.safe_load_all(done.stdout) if each}
+
+    assert done.returncode == 0, done.stderr
+    assert made & {"Pipeline", "PipelineVersion"} == {"Pipeline", "PipelineVersion"} - set(there)
+
+
+def test_the_register_job_says_why_it_failed_before_helm_gives_up() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())["kfp"]["register"]
+    tries = values["backoffLimit"] + 1
+    pauses = sum(10 * 2**number for number in range(values["backoffLimit"]))
+
+    assert tries * values["waitSeconds"] + pauses < values["activeDeadlineSeconds"] < HELMS_TIMEOUT
 
 
 @pytest.mark.parametrize(
@@ -207,3 +393,11 @@ def test_the_notes_tell_how_to_see_the_first_run(helm: Helm) -> None:
         settings = with_settings({"mode": mode, "objectStore.bucket": "b"})
         done = helm.run("install", "octavo", CHART, "--dry-run=client", "--namespace=vision", *settings)
         assert [word for word in words if word not in done.stdout.split("NOTES:")[1]] == []
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, {}], ids=["schedules", "none"])
+def test_the_notes_of_an_installation_tell_when_argo_sees_its_schedules(helm: Helm, schedule: dict[str, str]) -> None:
+    settings = with_settings({**ARGO, **schedule})
+    done = helm.run("install", "octavo", CHART, "--dry-run=client", "--namespace=vision", *settings)
+
+    assert ("annotate cronworkflows" in done.stdout.split("NOTES:")[1]) == bool(schedule)

@@ -53,9 +53,7 @@ def pods_of_argo(template: Document) -> Iterator[Document]:
 def pods(documents: list[Document]) -> Iterator[Document]:
     """Every pod's specification in the manifests."""
     for document in documents:
-        if document["kind"] == "Pod":
-            yield document["spec"]
-        elif document["kind"] == "Job":
+        if document["kind"] == "Job":
             yield document["spec"]["template"]["spec"]
         elif document["kind"] == "WorkflowTemplate":
             yield from (pod["spec"] for pod in pods_of_argo(document))
@@ -186,9 +184,26 @@ def test_only_pods_that_ask_a_kubernetes_api_get_a_token(rendered: dict[str, lis
         if document["kind"] == "ServiceAccount":
             assert document["automountServiceAccountToken"] is False
         if document["kind"] == "Job":
-            assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
-        if document["kind"] == "Pod":
-            assert document["spec"]["automountServiceAccountToken"] is (name in ARGO)
+            asks = name in ARGO and document["metadata"]["name"] == "octavo-check"
+            assert document["spec"]["template"]["spec"]["automountServiceAccountToken"] is asks
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_goes_by_itself(rendered: dict[str, list[Document]], name: str) -> None:
+    jobs = of_kind(rendered[name], "Job")
+
+    assert of_kind(rendered[name], "Pod") == []
+    assert {job["metadata"]["name"]: job["spec"]["ttlSecondsAfterFinished"] for job in jobs} == {
+        job["metadata"]["name"]: 86400 for job in jobs
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_check_is_tried_once_and_helm_prints_what_it_found(rendered: dict[str, list[Document]], name: str) -> None:
+    check = the(rendered[name], "Job", "octavo-check")
+
+    assert check["spec"]["backoffLimit"] == 0
+    assert check["metadata"]["annotations"]["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
 
 
 @pytest.mark.parametrize("name", ARGO)

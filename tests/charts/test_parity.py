@@ -216,6 +216,26 @@ def test_an_untouched_release_registers_the_compiled_pipeline_as_it_is(
     assert load_component_from_text(data["pipeline.yaml"]).pipeline_spec.pipeline_info.name == "quantize-int8"
 
 
+def limits(helm: Helm, settings: dict[str, object]) -> list[int]:
+    """How many pods of a loop, or of the workflow, the release lets run at the same time, wherever it says so."""
+    documents = helm.render(*with_settings({"objectStore.bucket": "b", **settings}))
+    if settings.get("mode") == "argo":
+        return [t["parallelism"] for t in the(documents, "WorkflowTemplate", "octavo")["spec"]["templates"][:1]]
+    if settings.get("mode") == "kfp-native":
+        (version,) = [document for document in documents if document["kind"] == "PipelineVersion"]
+        pipeline = version["spec"]["pipelineSpec"]
+    else:
+        pipeline = next(yaml.safe_load_all(the(documents, "ConfigMap", "octavo-pipeline")["data"]["pipeline.yaml"]))
+    loops = [task for task in pipeline["root"]["dag"]["tasks"].values() if "parameterIterator" in task]
+    return [loop["iteratorPolicy"]["parallelismLimit"] for loop in loops]
+
+
+@pytest.mark.parametrize(("mode", "places"), [("kfp", 3), ("kfp-native", 3), ("argo", 1)])
+def test_one_value_bounds_the_pods_that_run_at_the_same_time_in_every_mode(helm: Helm, mode: str, places: int) -> None:
+    assert limits(helm, {"mode": mode}) == [10] * places
+    assert limits(helm, {"mode": mode, "parallelism": 2000000}) == [2000000] * places
+
+
 def test_the_native_manifests_are_what_kfp_writes(helm: Helm, tmp_path: Path) -> None:
     documents = helm.render(*with_settings({"mode": "kfp-native"}))
     (version,) = [document for document in documents if document["kind"] == "PipelineVersion"]
@@ -331,6 +351,14 @@ def test_a_version_is_named_by_what_is_in_it(helm: Helm) -> None:
     assert version({}) != version({"image.tag": "0.1.1"})
     assert version({}) != version({"nodeSelector.pool": "vnni"})
     assert re.fullmatch(r"0\.1\.0-[0-9a-f]{8}", version({}))
+
+
+def test_a_schedule_may_stay_with_a_version(rendered: dict[str, list[Document]]) -> None:
+    data = the(rendered["kfp-multi-user"], "ConfigMap", "octavo-pipeline")["data"]
+    native = the(rendered["kfp-native"], "ConfigMap", "octavo-pipeline")["data"]
+
+    assert [each.version for each in Registration.parse(data["registration.yaml"]).schedules] == ["0.1.0-1f2e3d4c"]
+    assert [each.version for each in Registration.parse(native["registration.yaml"]).schedules] == [""]
 
 
 def test_documents_in_schedules_become_text(rendered: dict[str, list[Document]]) -> None:

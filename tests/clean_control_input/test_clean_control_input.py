@@ -35,3 +35,24 @@ def test_a_graph_that_is_not_there_is_named_and_nothing_is_written(
     assert run("--input=/notafile", f"--output={tmp_path / 'out.pb'}") == 2
     assert "the graph file '/notafile' cannot be read: No such file or directory" in capsys.readouterr().err
     assert not (tmp_path / "out.pb").exists()
+
+
+def test_a_constant_stays_in_its_loop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    graph = parse_graph("""
+        x = Placeholder()
+        e = Enter(x) frame_name="f"
+        m = Merge(e, n)
+        c = LoopCond(m)
+        s = Switch(m, c)
+        w = Const(^s)
+        b = Add(s:1, w, ^m)
+        n = NextIteration(b)
+        y = Exit(s)
+        z = Neg(y, ^x)
+    """)
+    source, target = tmp_path / "in.pb", tmp_path / "out.pb"
+    save_graph(graph, source)
+    assert run(f"--input={source}", f"--output={target}") == 0
+    edges = {node.name: node.control_inputs for node in load_graph(target).nodes.values() if node.control_inputs}
+    assert edges == {"w": ("^s",)}
+    assert "control edges stay where they keep a node in a loop or branch: 1 times" in caplog.text

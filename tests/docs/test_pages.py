@@ -65,12 +65,14 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.int8
 def test_the_seven_steps_run_as_written(tutorial: subprocess.CompletedProcess[str]) -> None:
     assert tutorial.returncode == 0, tutorial.stderr
     assert "likely input:  input " in tutorial.stdout
     assert "likely output: predict " in tutorial.stdout
 
 
+@pytest.mark.int8
 def test_the_seven_steps_end_in_an_int8_model_as_accurate_as_the_fp32_one(
     tutorial: subprocess.CompletedProcess[str],
 ) -> None:

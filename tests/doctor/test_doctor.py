@@ -52,6 +52,7 @@ def lines(out: str) -> dict[str, str]:
     return {line[7:].split(": ", 1)[0]: f"{line[:6].strip()} {line[7:].split(': ', 1)[1]}" for line in out.splitlines()}
 
 
+@pytest.mark.int8
 def test_this_machine_is_checked_when_nothing_else_is_asked_for(run: Run) -> None:
     status, out, _ = run("doctor")
 

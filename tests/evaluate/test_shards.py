@@ -24,7 +24,7 @@ IMAGES = 11
 LABELS = np.array([0, 1, 2, 3, 9, 5, 8, 7, 8, 1, 10])
 
 
-def ranking(start: int, stop: int, classes: int = 12, offset: int | None = None) -> Ranking:
+def ranking(start: int, stop: int, classes: int = 12, offset: int | None = None, output: str = "out") -> Ranking:
     best = [[place % classes, (place + 1) % classes] for place in range(start, stop)]
     labels = LABELS[start:stop].tolist()
     return Ranking(
@@ -36,6 +36,9 @@ def ranking(start: int, stop: int, classes: int = 12, offset: int | None = None)
         label_offset=offset,
         batch_size=4,
         seconds=1,
+        output=output,
+        outputs=2,
+        rivals=[],
     )
 
 
@@ -66,6 +69,8 @@ def test_shards_that_are_not_the_whole_are_refused(parts: list[tuple[int, int]],
 def test_shards_of_two_graphs_are_refused() -> None:
     with pytest.raises(DataError, match=r"differ in classes \(\[12, 13\]\)"):
         merge_rankings([ranking(0, 4), ranking(4, 11, classes=13)])
+    with pytest.raises(DataError, match=r"differ in output \(\['other', 'out'\]\)"):
+        merge_rankings([ranking(0, 4, output="other"), ranking(4, 11)])
 
 
 def test_whether_there_is_a_background_class_is_told_from_the_labels_of_all_shards() -> None:

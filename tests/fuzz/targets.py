@@ -136,5 +136,15 @@ TOKENS: Mapping[str, tuple[bytes, ...]] = {
         b"1e9",
     ),
     "graph_file": (b"node {", b"}", b'name: "x"', b"attr {", b'input: "x:1"', b"\n\x05\n\x01a\x12\x00", b"tensor {"),
-    "min_max_log": (b"__print__;", b"__requant_min_max:", b"__bias_correction:", b"[", b"]", b";", b"nan", b"1e999"),
+    "min_max_log": (
+        b"__print__;",
+        b"__requant_min_max:",
+        b"__bias_correction:",
+        b"__records:",
+        b"[",
+        b"]",
+        b";",
+        b"nan",
+        b"1e999",
+    ),
 }

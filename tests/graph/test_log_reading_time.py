@@ -19,7 +19,7 @@ RECORD = ";a__print__;__requant_min_max:["
 CORRECTION = ";a__print__;__bias_correction:["
 OK = format_record("ok", 0, 1)
 
-SIZE = 2_000_000
+SIZE = 500_000
 """Bytes of a long line."""
 
 SECONDS = 20.0

@@ -82,6 +82,7 @@ def test_a_gelu_that_another_op_reads_a_part_of_stays_float() -> None:
     assert chain_of(graph).ops == ("MatMul", "BiasAdd")
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("spelling", [EXACT["half of x first"], APPROXIMATE["products"]])
 def test_a_gelu_is_computed_by_the_kernel(spelling: Spelling, bias: bool) -> None:
@@ -93,6 +94,7 @@ def test_a_gelu_is_computed_by_the_kernel(spelling: Spelling, bias: bool) -> Non
     assert np.abs(int8 - exact).mean() <= 0.02 * np.abs(exact).max()
 
 
+@pytest.mark.int8
 def test_a_gelu_behind_a_reshape_moves_in_front_of_it() -> None:
     graph = dense(EXACT["half of x first"], dims=3)
     flat = transform(graph, "flatten_matmuls")

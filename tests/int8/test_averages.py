@@ -79,6 +79,7 @@ def stages(body: Body, shape: Any = SHAPE, recipe: Recipe | None = None, target:
     return quantized(build(body, shape), x, recipe=recipe, target=target)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize("taps", [1, 3], ids=["pointwise", "three_taps"])
 @pytest.mark.parametrize("mean", [flat, axes_the_other_way, pool, mean_of_a_concat])
@@ -92,6 +93,7 @@ def test_a_mean_that_float_ops_read_is_summed_in_32_bits(mean: Mean, taps: int, 
     assert np.abs(int8 - exact).max() < 0.01
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 def test_a_mean_that_a_kernel_reads_becomes_codes_of_its_own_range(target: Target) -> None:
     made = stages(before_a_dense_layer(flat), target=target)
@@ -101,6 +103,7 @@ def test_a_mean_that_a_kernel_reads_becomes_codes_of_its_own_range(target: Targe
     assert np.abs(int8 - exact).max() < 0.03 * np.abs(exact).max()
 
 
+@pytest.mark.int8
 def test_other_readers_of_what_is_averaged_find_it_as_before() -> None:
     made = stages(net(also_read_whole))
     assert made.ops().count(SUMS) == 1
@@ -157,6 +160,7 @@ def test_the_verdict_is_told(mean: Mean) -> None:
     assert (told.verdict, told.rule) == ("INT8", told.op)
 
 
+@pytest.mark.int8
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     height=st.integers(1, 32),

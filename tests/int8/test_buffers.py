@@ -85,6 +85,7 @@ def chain_of_blocks(tf: Any, x: Any) -> Any:
     return y
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize(
     ("body", "copies"),
     [

@@ -49,6 +49,7 @@ def count(graph: Graph, *ops: str) -> int:
     return sum(node.op in ops for node in graph.nodes.values())
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize(
     "net",
@@ -83,6 +84,7 @@ PAIRS = """
 """
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize("high", [255.0, 0.37, 3e4, 1e-4])
 @pytest.mark.parametrize("dtype", ["quint8", "qint8"])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,12 +92,14 @@ def fed(name: str, dtype: str, shape: tuple[int | None, ...]) -> list[Node]:
     return [Node(f"{name}_in", "Placeholder", (), placeholder), Node(name, "Bitcast", (f"{name}_in",), casts)]
 
 
+@pytest.mark.int8
 @settings(max_examples=60)
 @given(CASES)
 def test_a_conv_is_within_one_code_of_exact_arithmetic(case: Case) -> None:
     check(case, public=False)
 
 
+@pytest.mark.int8
 @settings(max_examples=40)
 @given(CASES.filter(lambda c: not (c.signed and (c.depthwise or c.summed)) and (c.relu or not c.depthwise)))
 def test_a_public_conv_is_within_one_code_of_exact_arithmetic(case: Case) -> None:

@@ -39,6 +39,7 @@ def biases(graph: Graph) -> dict[str, str]:
     return {n.op: read_dtype(n.attrs["Tbias"]) for n in graph.nodes.values() if "Tbias" in n.attrs}
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 def test_outputs_differ_by_one_step_at_most(target: Target) -> None:
     x = np.random.default_rng(1).normal(size=(2, 8, 8, 4)).astype(np.float32)

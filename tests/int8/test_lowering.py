@@ -179,6 +179,7 @@ def test_becomes_kernels_with_no_float_op_between_them(body: Body) -> None:
     assert stages_of(body, recipe=Recipe(split_concats=False)).ops() == wanted
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize("per_channel", [True, False], ids=["per_channel", "per_tensor"])
 @pytest.mark.parametrize("body", PATTERNS, ids=lambda body: body.__name__)
@@ -205,6 +206,7 @@ def test_a_dense_head_stays_in_int8_and_ends_in_float_without_a_dequantize() -> 
     assert np.abs(int8 - frozen).max() <= 0.01 * np.ptp(exact)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("activation", ["relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh"])
 def test_a_matmul_takes_its_activation_in(activation: str) -> None:
     def body(tf: Any, x: Any) -> Any:
@@ -231,6 +233,7 @@ def test_rounding_to_unsigned_codes_is_a_kernels_relu_unless_it_sums() -> None:
     np.testing.assert_array_equal(run(stages.int8, stages.x)[0], run(stages.int8.with_nodes(nodes), stages.x)[0])
 
 
+@pytest.mark.int8
 def test_what_moves_codes_keeps_their_range_whatever_range_was_measured_behind_it() -> None:
     """A user's own graph: a Pad between two pairs with ranges of their own."""
     stages = stages_of(padded_shortcut, recipe=Recipe(excluded_ops=("Pad",)))
@@ -251,6 +254,7 @@ def test_an_enlargement_to_a_computed_size_works_on_codes() -> None:
     assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
 
 
+@pytest.mark.int8
 def test_a_shifted_tensor_is_not_padded_with_code_zero() -> None:
     def body(tf: Any, x: Any) -> Any:
         y = tf.nn.bias_add(tf.nn.conv2d(x, weights(1, 1, 8, 16), 1, "SAME"), weights(16))

@@ -52,6 +52,7 @@ def padded_types(graph: Graph) -> list[str]:
     return [read_dtype(node.attrs["T"]) for node in graph.nodes.values() if node.op == "Pad"]
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 @pytest.mark.parametrize(
     ("net", "plain"),

@@ -200,18 +200,25 @@ def test_a_merge_waits_for_every_turn_of_its_loop(merge: str, loop: str, documen
     assert keys[loop] in tasks(documents[0])[merge]["dependentTasks"]
 
 
+def limits(pipeline: dict[str, Any]) -> dict[str, int | None]:
+    """Loop -> how many of its turns may go on at the same time; None for all."""
+    return {name: tasks(pipeline)[name].get("iteratorPolicy", {}).get("parallelismLimit") for name in LOOPS}
+
+
+@pytest.mark.parametrize(("given", "limit"), [("7", 7), ("0", None)])
 def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(
-    pipeline_folder: Path, tmp_path: Path, documents: Documents
+    pipeline_folder: Path, tmp_path: Path, given: str, limit: int | None
 ) -> None:
     compiled = tmp_path / "pipeline.yaml"
     command = [sys.executable, str(pipeline_folder / "pipeline.py"), f"--output={compiled}"]
-    subprocess.run(command, env={**os.environ, "OCTAVO_PARALLELISM": "7"}, check=True)
+    subprocess.run(command, env={**os.environ, "OCTAVO_PARALLELISM": given}, check=True)
     limited, _ = yaml.safe_load_all(compiled.read_text())
 
-    assert {name: tasks(limited)[name]["iteratorPolicy"]["parallelismLimit"] for name in LOOPS} == dict.fromkeys(
-        LOOPS, 7
-    )
-    assert not [name for name in LOOPS if "iteratorPolicy" in tasks(documents[0])[name]]
+    assert limits(limited) == dict.fromkeys(LOOPS, limit)
+
+
+def test_ten_shards_of_a_loop_run_at_the_same_time_where_no_number_is_given(documents: Documents) -> None:
+    assert limits(documents[0]) == dict.fromkeys(LOOPS, 10)
 
 
 def test_no_placeholder_that_a_server_leaves_unresolved(pipeline_folder: Path, documents: Documents) -> None:

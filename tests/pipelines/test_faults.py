@@ -37,18 +37,21 @@ def refused(target: Path, capsys: pytest.CaptureFixture[str], *words: str, shown
     assert not target.exists()
 
 
+@pytest.mark.int8
 def test_a_wrong_output_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "target"
     with refused(target, capsys, "'predicts'", "predict"):
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, outputs="predicts")])
 
 
+@pytest.mark.int8
 def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, missing = tmp_path / "target", tmp_path / "model.pb"
     with refused(target, capsys, str(missing)):
         main(["quantize", str(missing), *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 def test_a_truncated_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, broken = tmp_path / "target", tmp_path / "truncated.pb"
     save_graph(GRAPH, broken)
@@ -58,6 +61,7 @@ def test_a_truncated_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         main(["quantize", str(broken), *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, empty = tmp_path / "target", tmp_path / "empty.npz"
     np.savez(empty, x=np.zeros((0, 28, 28, 1), np.uint8), y=np.zeros(0, np.int64))
@@ -65,6 +69,7 @@ def test_an_empty_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=empty)])
 
 
+@pytest.mark.int8
 def test_an_accuracy_outside_the_tolerance_shows_the_figures_and_publishes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +79,7 @@ def test_an_accuracy_outside_the_tolerance_shows_the_figures_and_publishes_nothi
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, calibration=black)])
 
 
+@pytest.mark.int8
 def test_a_model_that_only_guesses_is_not_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target, shuffled = tmp_path / "target", tmp_path / "shuffled.npz"
     with np.load(QUICKSTART.validation) as arrays:
@@ -82,6 +88,7 @@ def test_a_model_that_only_guesses_is_not_accepted(tmp_path: Path, capsys: pytes
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=target, validation=shuffled)])
 
 
+@pytest.mark.int8
 def test_a_model_that_cannot_be_published_at_last_is_kept(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +151,7 @@ def test_a_log_of_another_graph(tmp_path: Path, capsys: pytest.CaptureFixture[st
         )
 
 
+@pytest.mark.int8
 @pytest.mark.servers
 def test_a_missing_object(
     s3_server: StorageServer,
@@ -157,6 +165,7 @@ def test_a_missing_object(
         main(["quantize", missing, *QUICKSTART.flags(output=target)])
 
 
+@pytest.mark.int8
 @pytest.mark.servers
 def test_a_bad_key(
     s3_server: StorageServer,

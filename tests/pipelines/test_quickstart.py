@@ -15,7 +15,7 @@ from quickstart import run_pipeline
 
 PUBLISHED = {"int8.pb", "summary.json", "decisions.json", "report.html"}
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.int8]
 
 
 @pytest.fixture(scope="module")

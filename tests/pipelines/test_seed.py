@@ -38,6 +38,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
     return quantized(tmp_path_factory.mktemp("seed") / "7", seed=7)
 
 
+@pytest.mark.int8
 def test_a_seed_gives_the_same_bytes_from_three_shards_in_two_processes(
     chosen: tuple[bytes, list[str]], tmp_path: Path
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_relative_path_gives_the_same_bytes(
     assert quantized(tmp_path / "relative", "quickstart/calibration.npz", seed=7) == chosen
 
 
+@pytest.mark.int8
 def test_another_seed_and_none_take_other_examples(chosen: tuple[bytes, list[str]], tmp_path: Path) -> None:
     others = [quantized(tmp_path / str(seed), seed=seed)[1] for seed in (0, 8)]
 

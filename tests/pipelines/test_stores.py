@@ -18,6 +18,7 @@ def put_quickstart(server: StorageServer) -> None:
         upload(path, server.uri(str(path.relative_to(QUICKSTART.model.parent))))
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize(("fixture", "shards"), [("s3_server", 1), ("gcs_server", 3)])
 def test_the_pipeline_reads_from_and_publishes_to_a_bucket(
     fixture: str,

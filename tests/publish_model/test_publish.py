@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from octavo.cli import main
 from octavo.errors import AccuracyError, GraphError, OctavoError, SpecError, StorageError
 from octavo.publish_model.publish import publish_model
 from octavo.storage import claim, list_objects, read_bytes, upload
+from proxy import CuttingProxy
 from servers import StorageServer
 
 Place = Callable[[str], str]
@@ -258,3 +260,30 @@ def test_two_publishers_never_interleave(place: Place, tmp_path: Path, monkeypat
     assert graph == page * 1000
     assert json.loads(summary)["sha256"] == hashlib.sha256(graph).hexdigest()
     assert names(place("m")) == ["int8.pb", "report.html", "summary.json"]
+
+
+@pytest.mark.servers
+def test_a_store_that_is_away_in_the_middle_is_waited_for_longer_than_a_lease(
+    s3_server: StorageServer, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"LEASE": 1.0, "RENEWAL": 0.2, "POLL": 0.05, "RELEASE": 5}.items():
+        monkeypatch.setattr(claim, f"{name}_SECONDS", seconds)
+    s3_server.use(monkeypatch)
+    monkeypatch.setenv("OCTAVO_STORE_RETRY_SECONDS", "60")
+    proxy = CuttingProxy(s3_server.endpoint)
+    monkeypatch.setenv("S3_ENDPOINT", proxy.endpoint)
+    outages: list[threading.Timer] = []
+
+    def upload_after_an_outage(path: Path, uri: str) -> None:
+        if not outages:
+            outages.append(proxy.leave(3))
+        upload(path, uri)
+
+    monkeypatch.setattr("octavo.publish_model.publish.upload", upload_after_an_outage)
+    try:
+        target = s3_server.uri("away/published")
+        publish(work, target)
+        assert names(target) == ["int8.pb", "report.html", "summary.json"]
+    finally:
+        outages[0].join()
+        proxy.close()

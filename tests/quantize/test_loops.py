@@ -110,6 +110,7 @@ def flags(**values: object) -> list[str]:
     return [f"--{name}={value}" for name, value in values.items()]
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize(
     ("name", "suffix", "source"),
     [("gru", ".h5", "input_graph"), ("while_loop", SAVED_MODEL, "input_saved_model_dir")],
@@ -144,6 +145,7 @@ def test_the_steps_one_by_one_take_a_loop_to_int8(
     assert "unroll the loop before quantizing" in told
 
 
+@pytest.mark.int8
 def test_one_command_takes_a_saved_model_with_two_loops_to_int8(model: Models, tmp_path: Path) -> None:
     written = model("bidirectional")
     data = written.data(tmp_path / "data.npz")

@@ -423,6 +423,7 @@ def assert_near(exact: list[np.ndarray], found: list[np.ndarray]) -> None:
         assert float(np.sqrt(np.mean(right**2))) >= SIGNAL_TO_NOISE * noise
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("name", CASES)
 def test_an_awkward_graph_stays_near_float(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     each = CASES[name]
@@ -437,6 +438,7 @@ def test_an_awkward_graph_stays_near_float(name: str, monkeypatch: pytest.Monkey
 SUMS = ["summand_of_one_pixel", "summand_of_one_example", "summand_that_is_fetched", "add_n_of_one_two_and_three"]
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("name", SUMS)
 def test_an_awkward_sum_stays_near_float_under_intels_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target: Target = "public"

@@ -88,6 +88,7 @@ class Growth:
         return self.conv(self.tensors[-1])
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("seed", range(16))
 def test_a_random_graph_stays_near_float(seed: int) -> None:
     recipe = Recipe(

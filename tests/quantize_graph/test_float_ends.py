@@ -54,6 +54,7 @@ def of(decisions: list[Decision], name: str) -> Decision:
     return next(d for d in decisions if d.name == name)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("add", ["bias", "constant"])
 @pytest.mark.parametrize("end", ["largest", "softmax", "none"])
 @pytest.mark.parametrize("padding", ["VALID", "SAME"])

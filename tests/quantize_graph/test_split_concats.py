@@ -187,6 +187,7 @@ def image() -> np.ndarray:
     return np.random.default_rng(5).normal(size=(2, 8, 8, 3)).astype(np.float32)
 
 
+@pytest.mark.int8
 def test_the_kernels_add_the_parts_and_nothing_is_joined() -> None:
     graph = build(fire, (None, 8, 8, 3))
     dynamic, decisions = quantize(graph, Recipe())

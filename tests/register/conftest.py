@@ -10,8 +10,15 @@ import pytest
 import yaml
 
 from desk import host, run, state
+from octavo.register import retire
 
 __all__ = ["host", "run", "state", "write"]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server here lists a run at once."""
+    monkeypatch.setattr(retire, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture

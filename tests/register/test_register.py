@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kfp_server import State
+from octavo.register import retire
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -88,7 +89,11 @@ def test_an_upgrade_uploads_a_version_and_moves_the_schedules_to_it(
 
     old, new = state.versions.values()
     (nightly,) = state.recurring_runs.values()
-    assert done == ["uploaded the version 0.2.0-bbbb", "changed the schedule nightly: 0 2 * * *"]
+    assert done == [
+        "uploaded the version 0.2.0-bbbb",
+        "changed the schedule nightly: 0 2 * * *",
+        "deleted the former nightly",
+    ]
     assert old.pipeline_id == new.pipeline_id
     assert nightly.pipeline_version_reference.pipeline_version_id == new.pipeline_version_id
     assert len(state.pipelines) == len(state.experiments) == 1
@@ -111,9 +116,10 @@ def test_a_changed_schedule_is_made_anew_before_the_old_one_goes(
     state.requests.clear()
     done = register(schedules=[schedule(**change), schedule("weekly")])
 
-    assert len(done) == 1
     assert done[0].startswith("changed the schedule nightly")
-    assert [request.split()[0] for request in state.writes] == ["POST", "DELETE"]
+    assert done[1:] == ["deleted the former nightly"]
+    assert [request.split()[0] for request in state.writes] == ["POST", "POST", "DELETE"]
+    assert state.writes[1].endswith(":disable")
     assert sorted(run.display_name for run in state.recurring_runs.values()) == ["nightly", "weekly"]
 
 
@@ -142,6 +148,135 @@ def test_a_schedule_that_is_listed_no_more_is_deleted(register: Callable[..., li
     assert register(schedules=[schedule("weekly")]) == ["deleted the schedule nightly"]
     assert register() == ["deleted the schedule weekly"]
     assert state.recurring_runs == {}
+
+
+def of(state: State, name: str) -> list[Any]:
+    """The recurring runs of a name, oldest first."""
+    return [run for run in state.recurring_runs.values() if run.display_name == name]
+
+
+GOING = "its run run-0005 is going on, and would end with it; a register after that deletes it"
+
+
+def test_a_change_lets_the_old_schedules_run_end_before_it_goes(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    (old,) = of(state, "nightly")
+    going = state.fire(old)
+    changed = [schedule(cron="0 3 * * *")]
+
+    first = register(schedules=changed)
+    assert first == ["changed the schedule nightly: 0 3 * * *", f"kept the former nightly, disabled: {GOING}"]
+    assert [run.mode for run in of(state, "nightly")] == ["DISABLE", "ENABLE"]
+    state.requests.clear()
+    assert register(schedules=changed) == first[1:]
+    assert state.writes == []
+
+    going.state = "SUCCEEDED"
+    assert register(schedules=changed) == ["deleted the former nightly"]
+    assert [run.trigger.cron_schedule.cron for run in of(state, "nightly")] == ["0 0 3 * * *"]
+    assert state.killed == []
+
+
+@pytest.mark.parametrize("going", ["PENDING", "RUNNING", "CANCELING", "PAUSED", None])
+def test_a_schedule_that_is_listed_no_more_stays_disabled_while_its_run_is_not_at_its_end(
+    register: Callable[..., list[str]], state: State, going: str | None
+) -> None:
+    register(schedules=[schedule()])
+    (old,) = of(state, "nightly")
+    state.fire(old).state = going
+
+    assert register() == [f"kept the schedule nightly, disabled: {GOING}"]
+    assert (old.mode, state.killed) == ("DISABLE", [])
+
+
+@pytest.mark.parametrize("ended", ["SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"])
+def test_runs_at_their_end_keep_no_schedule(register: Callable[..., list[str]], state: State, ended: str) -> None:
+    register(schedules=[schedule(), schedule("weekly")])
+    nightly, weekly = state.recurring_runs.values()
+    for _ in range(4):  # more than a page
+        state.fire(nightly).state = ended
+    state.fire(weekly)
+
+    assert register(schedules=[schedule("weekly")]) == ["deleted the schedule nightly"]
+    assert state.killed == []
+
+
+def test_an_uninstallation_keeps_the_schedule_of_a_run_that_is_going(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule(), schedule("weekly")])
+    nightly, _ = state.recurring_runs.values()
+    state.fire(nightly)
+
+    kept, deleted = register("--remove-schedules")
+    assert kept.startswith("kept the schedule nightly, disabled: its run ")
+    assert deleted == "deleted the schedule weekly"
+    assert (list(state.recurring_runs.values()), nightly.mode, state.killed) == ([nightly], "DISABLE", [])
+
+
+def test_a_rollback_takes_back_the_schedule_whose_run_is_still_going(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    (old,) = of(state, "nightly")
+    state.fire(old)
+    register(version="0.2.0-bbbb", schedules=[schedule()])
+
+    assert register(schedules=[schedule()]) == ["enabled the schedule nightly", "deleted the former nightly"]
+    assert (of(state, "nightly"), old.mode, state.killed) == ([old], "ENABLE", [])
+
+
+def test_a_run_that_begins_while_its_schedule_is_disabled_is_waited_for(
+    register: Callable[..., list[str]], state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(schedules=[schedule()])
+    (old,) = of(state, "nightly")
+    old.mode = "ENABLE"
+    paused: list[float] = []
+
+    def listed_late(seconds: float) -> None:
+        paused.append(seconds)
+        old.mode = "ENABLE"
+        state.fire(old)
+        old.mode = "DISABLE"
+
+    monkeypatch.setattr(retire, "SETTLE_SECONDS", 9.0)
+    monkeypatch.setattr("octavo.register.retire.time.sleep", listed_late)
+
+    assert register()[0].startswith("kept the schedule nightly, disabled")
+    assert (paused, state.killed) == ([9.0], [])
+
+
+def test_a_pinned_schedule_keeps_its_version_at_an_upgrade(register: Callable[..., list[str]], state: State) -> None:
+    register(schedules=[schedule(), schedule("weekly")])
+    before = {run.display_name: run for run in state.recurring_runs.values()}
+    pinned = schedule("weekly", version="0.1.0-aaaa")
+    done = register(version="0.2.0-bbbb", schedules=[schedule(), pinned])
+
+    old, new = state.versions
+    assert done == [
+        "uploaded the version 0.2.0-bbbb",
+        "changed the schedule nightly: 0 2 * * *",
+        "deleted the former nightly",
+    ]
+    assert of(state, "weekly") == [before["weekly"]]
+    references = {r.display_name: r.pipeline_version_reference for r in state.recurring_runs.values()}
+    assert (references["weekly"].pipeline_version_id, references["nightly"].pipeline_version_id) == (old, new)
+
+
+def test_a_schedule_pinned_to_a_version_that_is_not_there_changes_no_schedule(
+    register: Callable[..., list[str]], host: str, run: Run, write: Write, state: State
+) -> None:
+    register(schedules=[schedule("weekly")])
+    state.requests.clear()
+    path = write(schedules=[schedule(), schedule("other", version="0.0.9-cccc")])
+    status, _, err = run("register", f"--registration={path}", f"--pipeline-file={COMPILED}", f"--host={host}")
+
+    assert (status, state.writes) == (2, [])
+    for words in ("'other'", "'0.0.9-cccc'", "'quantize-int8'", "0.1.0-aaaa"):
+        assert words in err
 
 
 def test_what_another_made_is_left_alone(register: Callable[..., list[str]], state: State) -> None:

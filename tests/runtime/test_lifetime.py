@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from marked import Program, parent, python, reached
+from marked import Program, children, parent, python, reached
 from octavo.runtime.supervisor import GRACE_SECONDS
 
 COMMAND = """
@@ -290,13 +290,6 @@ if os.fork() == 0:
 print(os.getppid(), flush=True)
 time.sleep(60)
 """
-
-
-def children(process: int) -> set[int]:
-    """The processes that a process is the parent of, those included that have ended and wait to be let go of."""
-    lines = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat")]
-    fields = {int(line.split()[0]): line.rpartition(")")[2].split() for line in lines}
-    return {each for each, (_, above, *_) in fields.items() if int(above) == process}
 
 
 def test_what_lost_its_parent_is_let_go_of_when_it_ends(start: Start) -> None:

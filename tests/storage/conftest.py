@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from proxy import CuttingProxy
-from servers import StorageServer, free_ports
+from proxy import CuttingProxy, Proxied
+from servers import ENDPOINTS, SCHEMES, StorageServer, free_ports
 from stub import Answer, StubServer
 
 Place = Callable[[str], str]
@@ -65,3 +66,25 @@ def stub() -> Iterator[Callable[..., StubServer]]:
 def dead_endpoint() -> str:
     """An address at which nothing listens."""
     return f"http://127.0.0.1:{free_ports(1)[0]}"
+
+
+@pytest.fixture(params=SCHEMES)
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageServer:
+    """The S3 server and the GCS server in turn, found through the environment."""
+    one: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
+    one.use(monkeypatch)
+    return replace(one, scheme=request.param)
+
+
+@pytest.fixture
+def proxied(
+    server: StorageServer, cutting_proxy: Callable[[str], CuttingProxy], monkeypatch: pytest.MonkeyPatch
+) -> Proxied:
+    """Puts a proxy in front of the server."""
+
+    def make() -> CuttingProxy:
+        proxy = cutting_proxy(server.endpoint)
+        monkeypatch.setenv(ENDPOINTS[server.scheme], proxy.endpoint)
+        return proxy
+
+    return make

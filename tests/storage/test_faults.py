@@ -10,7 +10,6 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,42 +29,9 @@ from octavo.storage import (
     upload,
 )
 from octavo.storage import s3 as s3_store
-from proxy import CuttingProxy
+from proxy import Proxied
 from servers import StorageServer
-
-Proxied = Callable[[], CuttingProxy]
-ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
-SCHEMES = [pytest.param(scheme, marks=pytest.mark.servers) for scheme in ENDPOINTS]
-
-
-@pytest.fixture(params=SCHEMES)
-def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageServer:
-    one: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
-    one.use(monkeypatch)
-    return replace(one, scheme=request.param)
-
-
-@pytest.fixture
-def proxied(
-    server: StorageServer, cutting_proxy: Callable[[str], CuttingProxy], monkeypatch: pytest.MonkeyPatch
-) -> Proxied:
-    """Puts a proxy in front of the server."""
-
-    def make() -> CuttingProxy:
-        proxy = cutting_proxy(server.endpoint)
-        monkeypatch.setenv(ENDPOINTS[server.scheme], proxy.endpoint)
-        return proxy
-
-    return make
-
-
-def content_of(size: int) -> bytes:
-    return hashlib.shake_256(b"%d" % size).digest(size)
-
-
-def write(uri: str, data: bytes) -> None:
-    store, key = open_store(uri)
-    store.write(key, data)
+from stored import content_of, write
 
 
 @pytest.mark.parametrize("refusals", [1, 2])

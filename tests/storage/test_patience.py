@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,14 +31,12 @@ from octavo.storage import s3 as s3_store
 from octavo.storage.files import FileStore
 from octavo.storage.patience import VARIABLE, Patience, at_most
 from octavo.storage.store import UnavailableError
-from proxy import CuttingProxy
-from servers import StorageServer
+from proxy import CuttingProxy, Proxied
+from servers import ENDPOINTS, StorageServer
+from stored import content_of, write
 from stub import Answer, StubServer
 
 Stub = Callable[..., StubServer]
-Proxied = Callable[[], CuttingProxy]
-ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
-SCHEMES = [pytest.param(scheme, marks=pytest.mark.servers) for scheme in ENDPOINTS]
 XML = {"Content-Type": "application/xml"}
 
 
@@ -49,36 +45,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time that no test of a store that comes back uses up."""
     monkeypatch.setenv(VARIABLE, "60")
     monkeypatch.setattr(patience, "LONGEST_PAUSE_SECONDS", 0.5)
-
-
-@pytest.fixture(params=SCHEMES)
-def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageServer:
-    one: StorageServer = request.getfixturevalue("gcs_server" if request.param == "gs" else "s3_server")
-    one.use(monkeypatch)
-    return replace(one, scheme=request.param)
-
-
-@pytest.fixture
-def proxied(
-    server: StorageServer, cutting_proxy: Callable[[str], CuttingProxy], monkeypatch: pytest.MonkeyPatch
-) -> Proxied:
-    """Puts a proxy in front of the server."""
-
-    def make() -> CuttingProxy:
-        proxy = cutting_proxy(server.endpoint)
-        monkeypatch.setenv(ENDPOINTS[server.scheme], proxy.endpoint)
-        return proxy
-
-    return make
-
-
-def content_of(size: int) -> bytes:
-    return hashlib.shake_256(b"%d" % size).digest(size)
-
-
-def write(uri: str, data: bytes) -> None:
-    store, key = open_store(uri)
-    store.write(key, data)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -366,6 +332,17 @@ def test_failures_far_apart_are_outages_of_their_own(monkeypatch: pytest.MonkeyP
         time.sleep(0.15)
 
 
+def test_what_always_breaks_late_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "0.2")
+    monkeypatch.setattr(patience, "NEW_OUTAGE_SECONDS", 0.05)
+    tries, count = Patience(), 0
+    fault = UnavailableError("a: the store is away", "the store", "is away")
+    while tries.waits(fault) and count < 50:
+        count += 1
+        time.sleep(0.1)
+    assert patience.MOST_OUTAGES <= count < 50
+
+
 def test_an_outer_limit_is_undone_by_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "5")
     fault = UnavailableError("a: the store is away", "the store", "is away")
@@ -455,7 +432,9 @@ def test_a_claim_outlives_an_outage_longer_than_its_lease_though_another_waits(
 
 
 @pytest.mark.usefixtures("quick")
-def test_work_under_a_claim_waits_for_the_store_to_come_back(server: StorageServer, proxied: Proxied) -> None:
+def test_work_under_a_claim_waits_for_the_store_to_come_back_and_says_so_once(
+    server: StorageServer, proxied: Proxied, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = server.uri(f"kept/{server.scheme}")
     proxy = proxied()
     with claimed(folder, "a writer") as mine:
@@ -463,6 +442,10 @@ def test_work_under_a_claim_waits_for_the_store_to_come_back(server: StorageServ
         mine.keep(lambda: write(f"{folder}/a", b"x"))
         timer.join()
     assert read_bytes(f"{folder}/a") == b"x"
+    assert [line.partition(";")[2] or line.partition(" answers")[1] for line in told(caplog)] == [
+        " trying for up to 60 s",
+        " answers",
+    ]
 
 
 @pytest.mark.usefixtures("quick")

@@ -18,6 +18,8 @@ import yaml
 from helm_chart import Helm, find_helm, the, with_settings
 from kfp_server import State
 from kubernetes_server import Cluster
+from octavo.errors import SpecError
+from octavo.submit.parameters import Wanted, checked
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -509,3 +511,13 @@ def test_a_dry_run_prints_the_workflow_and_sends_nothing(cluster: Cluster, run: 
     assert status == 0
     assert yaml.safe_load(out)["spec"]["arguments"]["parameters"] == [{"name": "model_uri", "value": "s3://m"}]
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize("value", [2.7, float("inf"), float("nan"), "2.7", [2]])
+def test_a_number_with_a_fraction_is_not_cut_to_a_whole_one(value: object) -> None:
+    with pytest.raises(SpecError, match=r"shards is .*; wanted a number"):
+        checked({"shards": value}, {"shards": Wanted("NUMBER_INTEGER")})
+    assert checked({"shards": 2.0}, {"shards": Wanted("NUMBER_INTEGER")}) == {"shards": 2}
+    recipe = {"calibration": {"percentile": 99.99999}}
+    assert checked({"recipe": recipe}, {"recipe": Wanted()}) == {"recipe": '{"calibration": {"percentile": 99.99999}}'}
+    assert checked({"tolerance": "0.1"}, {"tolerance": Wanted("NUMBER_DOUBLE")}) == {"tolerance": 0.1}

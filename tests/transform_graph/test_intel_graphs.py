@@ -18,6 +18,8 @@ from octavo.graph.tensors import Array
 from octavo.int8.kernels import Target
 from octavo.transform_graph.transform import transform
 
+pytestmark = pytest.mark.int8
+
 LOG = (
     "insert_logging(op=RequantizationRange, op=RequantizationRangePerChannel, show_name=true, "
     'message="__requant_min_max:")'

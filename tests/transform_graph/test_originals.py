@@ -172,6 +172,7 @@ def test_the_lists_of_the_integration_tests_keep_a_nets_numbers(transforms: str)
     np.testing.assert_allclose(values(result, {"x": X})[0], values(graph, {"x": X})[0], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("summed", [False, True], ids=["conv_bias_relu", "conv_bias_sum_relu"])
 def test_intels_convs_are_near_in_int8(summed: bool) -> None:
     """Intel's graph feeds the sum a Const, whose buffer the sum's kernel would overwrite: here it is copied first."""

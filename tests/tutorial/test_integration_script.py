@@ -88,6 +88,7 @@ def transform(source: Path, target: Path, transforms: str) -> Path:
     return target
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_each_models_lines_end_in_an_int8_graph_near_the_float_one(
     model: Model, floats: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]

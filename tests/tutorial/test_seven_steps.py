@@ -167,6 +167,7 @@ def top1(graph: Path, subject: Subject, outputs: str) -> float:
     return float(json.loads(evaluation.read_text())["top1"])
 
 
+@pytest.mark.int8
 def test_the_int8_model_is_as_accurate_as_the_fp32_one(tutorial: Tutorial, subject: Subject) -> None:
     fp32 = top1(tutorial.folder / "optimized_graph.pb", subject, tutorial.outputs)
     int8 = top1(tutorial.folder / "int8.pb", subject, tutorial.outputs)
@@ -175,6 +176,7 @@ def test_the_int8_model_is_as_accurate_as_the_fp32_one(tutorial: Tutorial, subje
     assert int8 >= fp32 - subject.tolerance
 
 
+@pytest.mark.int8
 def test_every_conv_runs_on_an_int8_kernel(tutorial: Tutorial) -> None:
     verdicts = json.loads((tutorial.folder / "quantized_dynamic_range_graph.pb.decisions.json").read_text())["nodes"]
     optimized = load_graph(tutorial.folder / "optimized_graph.pb").nodes
@@ -189,6 +191,7 @@ def test_every_conv_runs_on_an_int8_kernel(tutorial: Tutorial) -> None:
     assert not {"Conv2D", "DepthwiseConv2dNative", "Mean", "RequantizationRange"} & int8.keys()
 
 
+@pytest.mark.int8
 def test_the_log_has_a_record_in_the_tutorials_words_for_each_range_and_batch(tutorial: Tutorial) -> None:
     text = (tutorial.folder / "min_max_log.txt").read_text()
     records = Counter(found[1] for found in RECORD.finditer(text))  # two threads may have put two on one line
@@ -205,6 +208,7 @@ def noisy(log: str) -> str:
     return "\n".join(["Epoch 1: [0.25][0.75]", *lines[:2], "", lines[2] + records[3], "top-1 0.817", *lines[4:]])
 
 
+@pytest.mark.int8
 def test_a_log_in_another_guise_gives_the_same_graph(tutorial: Tutorial, tmp_path: Path) -> None:
     log, int8 = tmp_path / "log.txt", tmp_path / "int8.pb"
     text = (tutorial.folder / "min_max_log.txt").read_text()

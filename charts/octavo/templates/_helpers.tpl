@@ -36,6 +36,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- define "octavo.cronName" -}}
+{{- printf "%s-%s" (include "octavo.fullname" .root) .schedule | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
 {{- define "octavo.executorAccountName" -}}
 {{- printf "%s-executor" (include "octavo.fullname" .) -}}
 {{- end -}}
@@ -198,9 +202,67 @@ octavo/object-store: {{ pick .Values.objectStore "kind" "endpoint" "region" "buc
 {{- end -}}
 {{- end -}}
 
+{{/* Whether the namespace holds an object; called with a dict of root, version, kind and name. */}}
+{{- define "octavo.found" -}}
+{{- if .root.Capabilities.APIVersions.Has (printf "%s/%s" .version .kind) -}}
+{{- with lookup .version .kind .root.Release.Namespace .name -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A CronWorkflow owns its Workflows: where Helm deletes it, Kubernetes deletes them. */}}
+{{- define "octavo.keepsRuns" -}}
+{{- $kept := list -}}
+{{- if eq .Values.mode "argo" -}}
+{{- range .Values.schedules }}{{- $kept = append $kept (include "octavo.cronName" (dict "root" $ "schedule" .name)) }}{{- end -}}
+{{- end -}}
+{{- $argo := dict "root" . "version" "argoproj.io/v1alpha1" -}}
+{{- range (include "octavo.found" (merge (dict "kind" "CronWorkflow" "name" "") $argo) | fromYaml).items -}}
+{{- $cron := .metadata.name -}}
+{{- if and (eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" .) $.Release.Name) (not (has $cron $kept)) -}}
+{{- range dig "status" "active" list . -}}
+{{- $workflow := include "octavo.found" (merge (dict "kind" "Workflow" "name" .name) $argo) | fromYaml -}}
+{{- if and $workflow (ne (dig "metadata" "labels" "workflows.argoproj.io/completed" "" $workflow) "true") -}}
+{{- fail (printf "schedules: the CronWorkflow %s would be deleted, and with it its workflow %s, which is going on; keep the schedule with `enabled: false` until that has ended, or delete the workflow first" $cron .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Kubeflow names a volume by its Secret; a volume's name takes less than a Secret's. */}}
+{{- define "octavo.mountsSecrets" -}}
+{{- $store := include "octavo.storeSecret" . -}}
+{{- $authorities := .Values.privateCA.existingSecret -}}
+{{- range $value, $name := dict "objectStore.existingSecret" $store "privateCA.existingSecret" $authorities -}}
+{{- if and $name (not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" $name)) -}}
+{{- fail (printf "%s: Kubeflow Pipelines names a pod's volume %s by this Secret, and a volume's name has no dots and at most 63 characters; give the Secret such a name" $value $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $store (eq $store $authorities) -}}
+{{- fail (printf "privateCA.existingSecret: it is the Secret of objectStore as well, %s, of which Kubeflow Pipelines can make one volume only; put the certificates into a Secret of their own" $store) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The job ends by itself, and tells why, before its deadline cuts it off. */}}
+{{- define "octavo.registersInTime" -}}
+{{- $job := .Values.kfp.register -}}
+{{- $seconds := int $job.waitSeconds -}}
+{{- range $try := until (int $job.backoffLimit) -}}
+{{- $pause := 10 -}}
+{{- range until $try }}{{- $pause = mul 2 $pause }}{{- end -}}
+{{- $seconds = add $seconds $pause $job.waitSeconds -}}
+{{- end -}}
+{{- if ge (int $seconds) (int $job.activeDeadlineSeconds) -}}
+{{- fail (printf "kfp.register: all tries with their waitSeconds take up to %d s, which is not within activeDeadlineSeconds, %d; raise that one, and Helm's --timeout above it, or lower waitSeconds or backoffLimit" (int $seconds) (int $job.activeDeadlineSeconds)) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What no schema can say. */}}
 {{- define "octavo.check" -}}
 {{- include "octavo.keepsStore" . -}}
+{{- include "octavo.keepsRuns" . -}}
 {{- $steps := list -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps }}{{- $steps = append $steps .name }}{{- end -}}
 {{- range $name, $_ := .Values.resources -}}
@@ -234,6 +296,12 @@ octavo/object-store: {{ pick .Values.objectStore "kind" "endpoint" "region" "buc
 {{- if and .timeZone (ne $.Values.mode "argo") -}}
 {{- fail (printf "schedules, %s: timeZone works in mode argo only; Kubeflow Pipelines runs all schedules in the zone of its controller's CRON_SCHEDULE_TIMEZONE" .name) -}}
 {{- end -}}
+{{- if and .version (eq $.Values.mode "argo") -}}
+{{- fail (printf "schedules, %s: version does not work in mode argo, whose runs all take the release's one WorkflowTemplate" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey .Values.argo "parallelism" -}}
+{{- fail "argo.parallelism is now parallelism, and counts in every mode; name it so" -}}
 {{- end -}}
 {{- if ne .Values.mode "argo" -}}
 {{- if .Values.priorityClassName -}}
@@ -242,6 +310,8 @@ octavo/object-store: {{ pick .Values.objectStore "kind" "endpoint" "region" "buc
 {{- if .Values.parameters -}}
 {{- fail "parameters works in mode argo only; in Kubeflow give them to the run, or to the schedule" -}}
 {{- end -}}
+{{- include "octavo.mountsSecrets" . -}}
+{{- include "octavo.registersInTime" . -}}
 {{- else if not .Values.objectStore.bucket -}}
 {{- fail "objectStore.bucket is empty; mode argo keeps the artifacts between steps there" -}}
 {{- end -}}

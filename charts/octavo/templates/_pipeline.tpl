@@ -1,6 +1,11 @@
-{{/* The compiled pipeline with this release's image, resources and variables. */}}
+{{/* The compiled pipeline with this release's image, resources, variables and bound of its loops. */}}
 {{- define "octavo.pipelineSpec" -}}
 {{- $spec := .Files.Get "files/pipeline-spec.yaml" | fromYaml -}}
+{{- range $task := $spec.root.dag.tasks -}}
+{{- if $task.parameterIterator -}}
+{{- $_ := set $task "iteratorPolicy" (dict "parallelismLimit" (int $.Values.parallelism)) -}}
+{{- end -}}
+{{- end -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}
 {{- $container := (get $spec.deploymentSpec.executors .executor).container -}}
 {{- $_ := set $container "image" (include "octavo.image" $) -}}

@@ -8,7 +8,7 @@ from octavo.calibrate.calibrate import Request
 from octavo.calibrate.ranges import BATCHES_AT_ONCE, shard_records
 from octavo.data.dataset import open_dataset
 from octavo.data.preprocessing import preprocessing
-from octavo.errors import CalibrationError, OctavoError
+from octavo.errors import CalibrationError, OctavoError, SpecError
 from octavo.files import write_atomically
 from octavo.graph.log_records import counted, format_examples
 from octavo.graph.proto import load_graph
@@ -29,6 +29,8 @@ def write_logs(text: str) -> None:
     tasks = [partial(_write_log, request, number) for number in range(len(request.shards))]
     failed = run_forked(tasks, at_once=request.workers)
     for number, fault in sorted(failed.items()):
+        if isinstance(fault, SpecError):  # of the settings, which are those of all shards
+            raise fault
         if request.calibration.required_examples == 1:
             raise _named(request, number, fault)
         shard = request.shards[number]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from octavo.data.blocks import Block, Encoded, Labels, Value
+from octavo.data.casts import WHOLE, cast, check_pixels, holds, instead
 from octavo.data.inputs import ImageShape, ModelInput, ModelInputs
 from octavo.data.pixels import Fit, decode, normalise
 from octavo.data.preprocessing import Preprocessing
@@ -50,7 +52,7 @@ class Assembly:
         self._settings = settings
         self._function = UserFunction(settings.function) if settings.function is not None else None
         self._images = {each.name: each.image(settings.layout) for each in self._inputs}
-        _check(inputs, self._images, settings)
+        check_settings(inputs, settings)
         self._fit = Fit(settings)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="octavo-images")
 
@@ -85,7 +87,14 @@ class Assembly:
             return _numbers(values, taken, block)
         images = self._fitted(values, taken, shape, block)
         numbers = np.asarray(normalise(images, self._settings))
-        return numbers.astype(taken.dtype, copy=False)
+        try:
+            return cast(numbers, taken.dtype)
+        except ValueError as fault:
+            fitting = instead(self._settings, taken.dtype)
+            raise DataError(
+                f"the images of {block.where!r} become {fault} for the input {taken}, which takes "
+                f"{holds(taken.dtype)}; give a preprocessing that makes such, as {fitting} does of pixels from 0 to 255"
+            ) from None
 
     def _feature(self, block: Block, taken: ModelInput) -> str:
         """The feature that goes into an input: the one that was named, of the same name, or the main one."""
@@ -149,17 +158,16 @@ class Assembly:
             return function.of_all(example, [each.name for each in self._inputs], block.where)
 
         examples = list(self._pool.map(made, range(len(block))))
-        return {
-            each.name: _as_taken(_stacked([example[each.name] for example in examples], block), each, block.where)
-            for each in self._inputs
-        }
+        stacked = {each.name: _stacked([example[each.name] for example in examples], block) for each in self._inputs}
+        after = f" after {self._settings.function}"
+        return {each.name: _as_taken(stacked[each.name], each, block.where, after) for each in self._inputs}
 
     def _function_features(self, block: Block) -> list[str]:
         return [self._feature(block, self._inputs[0])] if len(self._inputs) == 1 else sorted(block.features)
 
 
-def _check(inputs: ModelInputs, images: Mapping[str, ImageShape | None], settings: Preprocessing) -> None:
-    """Refuse settings that the graph cannot mean."""
+def check_settings(inputs: ModelInputs, settings: Preprocessing) -> None:
+    """Refuse settings that the graph cannot mean. Raises SpecError."""
     unknown = sorted(set(settings.features) - set(inputs.names))
     if unknown:
         raise SpecError(
@@ -168,7 +176,8 @@ def _check(inputs: ModelInputs, images: Mapping[str, ImageShape | None], setting
         )
     if settings.function is not None:
         return
-    shapes = [shape for shape in images.values() if shape is not None]
+    found = (each.image(settings.layout) for each in inputs.inputs)
+    shapes = [shape for shape in found if shape is not None]
     if not shapes and settings.changes_numbers:
         raise SpecError(
             f"the preprocessing changes pixels, but the graph takes no images: {_listed(map(str, inputs.inputs))}; "
@@ -178,6 +187,7 @@ def _check(inputs: ModelInputs, images: Mapping[str, ImageShape | None], setting
     for shape in shapes:
         _size(settings, shape)
         _check_channels(settings, shape.channels)
+    check_pixels(inputs, settings)
 
 
 def _size(settings: Preprocessing, shape: ImageShape) -> tuple[int, int] | None:
@@ -209,7 +219,12 @@ def _pixels(values: Array, taken: ModelInput, shape: ImageShape, block: Block) -
         )
     if images.shape[3] != shape.channels:
         raise DataError(f"the images of {block.where!r} have {images.shape[3]} channels; {shape.channels} are wanted")
-    return images if images.dtype == np.uint8 else images.astype(np.float32)
+    if images.dtype == np.uint8:
+        return images
+    if taken.dtype in WHOLE:
+        with suppress(ValueError):  # so that resizing keeps them whole
+            return cast(images, "uint8")
+    return images.astype(np.float32)
 
 
 def _numbers(values: Sequence[Value] | Array, taken: ModelInput, block: Block) -> Array:
@@ -235,19 +250,24 @@ def _shaped(value: Array, axes: Sequence[int | None], taken: ModelInput, block: 
         ) from None
 
 
-def _as_taken(values: Array, taken: ModelInput, where: str) -> Array:
-    """The values in the input's type and rank. A type that would lose numbers' fractions is refused."""
+def _as_taken(values: Array, taken: ModelInput, where: str, after: str = "") -> Array:
+    """The values in the input's type and rank. Fractions for a type of whole numbers are refused by their type."""
     if taken.shape is not None:
         fits = len(values.shape) == len(taken.shape) and all(
             axis in (None, found) for axis, found in zip(taken.shape[1:], values.shape[1:], strict=True)
         )
         if not fits:
             raise DataError(
-                f"the examples of {where!r} are {list(values.shape[1:])}; the input {taken} does not take them"
+                f"the examples of {where!r} are {list(values.shape[1:])}{after}; the input {taken} does not take them"
             )
-    if values.dtype.kind == "f" and np.dtype(taken.dtype).kind in "uib":
-        raise DataError(f"the examples of {where!r} are {values.dtype}; the input {taken} takes whole numbers")
-    return values.astype(taken.dtype, copy=False)
+    if values.dtype.kind == "f" and (taken.dtype in WHOLE or taken.dtype == "bool"):
+        raise DataError(f"the examples of {where!r} are {values.dtype}{after}; the input {taken} takes whole numbers")
+    try:
+        return cast(values, taken.dtype)
+    except ValueError as fault:
+        raise DataError(
+            f"the examples of {where!r} hold {fault}{after}; the input {taken} takes {holds(taken.dtype)}"
+        ) from None
 
 
 def _plain(value: Value) -> Array:

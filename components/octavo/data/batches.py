@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from octavo.data.assembly import Assembled, Assembly
+from octavo.data.assembly import Assembled, Assembly, check_settings
 from octavo.data.blocks import Block, Labels
 from octavo.data.dataset import Dataset
 from octavo.data.elements import mapped
@@ -60,6 +60,8 @@ def batches(
 ) -> Iterator[Batch]:
     """The examples from `start` up to `stop` in batches; the last may be smaller.
 
+    Whether the preprocessing fits the graph is told now; examples are read when batches are asked for.
+
     Args:
         dataset: what to read.
         preprocessing: how examples become the model's inputs.
@@ -73,8 +75,16 @@ def batches(
         StorageError: when the store fails.
         SpecError: when the preprocessing does not fit the graph.
     """
+    check_settings(inputs, preprocessing)
+    return _drawn(dataset, preprocessing, range(start, stop), batch_size, inputs)
+
+
+def _drawn(
+    dataset: Dataset, preprocessing: Preprocessing, examples: range, batch_size: int, inputs: ModelInputs
+) -> Iterator[Batch]:
+    start = examples.start
     with Assembly(inputs, preprocessing) as assembly:
-        pipeline = _Pipeline(dataset.blocks(start, stop, batch_size=batch_size), assembly, inputs)
+        pipeline = _Pipeline(dataset.blocks(start, examples.stop, batch_size=batch_size), assembly, inputs)
         for made in pipeline.drawn():
             yield Batch(made.inputs, made.labels, start)
             start += len(next(iter(made.inputs.values())))

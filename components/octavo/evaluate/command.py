@@ -16,7 +16,7 @@ from octavo.options import COMMA_LIST
 @click.option("--preprocessing", default="unit", show_default=True, help="A preset's name, or a document.")
 @click.option("--batch-size", default=32, show_default=True, help="Images at once.")
 @click.option("--inputs", type=COMMA_LIST, default="", help="Name of the image input; found when left out.")
-@click.option("--outputs", type=COMMA_LIST, required=True, help="Name of the classes' scores.")
+@click.option("--outputs", type=COMMA_LIST, required=True, help="The outputs; the classes' scores count.")
 @click.option("--limit", default=0, show_default=True, help="Use the first images only; 0 for all.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the evaluation to this JSON file.")
@@ -32,7 +32,11 @@ def command(
     workers: int,
     output: Path | None,
 ) -> None:
-    """Measure a graph's top-1 and top-5 on labelled images."""
+    """Measure a graph's top-1 and top-5 on labelled images.
+
+    Of several --outputs, the first that looks like scores for classes counts, [images, classes] behind a Softmax rather
+    than others; which one it was is said.
+    """
     from octavo.evaluate.evaluate import evaluate_file
 
     result = evaluate_file(
@@ -47,7 +51,4 @@ def command(
     )
     if output is not None:
         write_json(output, result.model_dump(mode="json"))
-    click.echo(f"top-1 {result.top1:.2f} ({result.correct1} of {result.images})")
-    click.echo(f"top-5 {result.top5:.2f} ({result.correct5} of {result.images})")
-    if result.at_chance:
-        click.echo("No better than guessing: check the preprocessing first, then the order of the classes.", err=True)
+    click.echo("\n".join(result.lines()))

@@ -29,6 +29,8 @@ def evaluate(
     """
     from pathlib import Path
 
+    import click
+
     from octavo.ends import read_ends
     from octavo.evaluate.evaluate import evaluate_file
     from octavo.files import write_json
@@ -43,6 +45,7 @@ def evaluate(
         outputs=ends.outputs,
         limit=limit,
     )
+    click.echo("\n".join(result.lines()))
     write_json(evaluation.path, result.model_dump(mode="json"))
 
 
@@ -107,8 +110,11 @@ def merge_evaluations(*, plan: dsl.Input[dsl.Artifact], name: str, evaluation: d
     """
     from pathlib import Path
 
+    import click
+
     from octavo.evaluate.evaluate import merge_planned
     from octavo.files import write_json
 
     merged = merge_planned(Path(plan.path), name)
+    click.echo("\n".join(merged.lines()))
     write_json(evaluation.path, merged.model_dump(mode="json"))

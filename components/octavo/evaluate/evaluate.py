@@ -61,7 +61,7 @@ def evaluate_file(
         preprocessing: a preset's name, or a preprocessing document.
         batch_size: images at once; a graph with a batch of its own runs at that.
         inputs: the inputs' names; found where left out.
-        outputs: the name of the classes' scores; of several, the first counts.
+        outputs: the graph's outputs; of several, the first that looks like scores for classes counts.
         limit: use the first images only; 0 for all.
         workers: processes at a time, each with a part of the images; the counts do not depend on it.
 
@@ -101,7 +101,7 @@ def evaluate_shard(
         preprocessing: a preset's name, or a preprocessing document.
         batch_size: images at once, as the shards were planned.
         inputs: the inputs' names; found where left out.
-        outputs: the name of the classes' scores; of several, the first counts.
+        outputs: the graph's outputs; of several, the first that looks like scores for classes counts.
 
     Raises:
         OctavoError: when the graph, the data or the preprocessing cannot be used; nothing is written then.
@@ -147,7 +147,7 @@ def _request(
         preprocessing=preprocessing,
         batch_size=batch_size,
         inputs=tuple(inputs),
-        outputs=tuple(outputs[:1]),
+        outputs=tuple(outputs),
         workers=workers,
     )
 

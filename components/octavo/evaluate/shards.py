@@ -32,6 +32,9 @@ class Evaluation(BaseModel):
         at_chance: whether its answers tell no more about the labels than guesses would.
         batch_size: images that went through the graph at once.
         seconds: time spent in the graph, over all shards, the first run of each left out where there are more.
+        output: the output that was scored.
+        outputs: how many there were.
+        rivals: others that look like scores, too.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +50,30 @@ class Evaluation(BaseModel):
     at_chance: bool = False
     batch_size: int
     seconds: float
+    output: str
+    outputs: int
+    rivals: list[str]
+
+    def lines(self) -> list[str]:
+        """The counts, what they are of, and whether they are worth something, as lines of text."""
+        counts = [
+            f"top-1 {self.top1:.2f} ({self.correct1} of {self.images})",
+            f"top-5 {self.top5:.2f} ({self.correct5} of {self.images})",
+        ]
+        guessing = "No better than guessing: check the preprocessing first, then the order of the classes"
+        return [*counts, *filter(None, (self.note(), guessing if self.at_chance else ""))]
+
+    def note(self) -> str:
+        """What was scored, and how another output would be; "" where there was but one."""
+        if self.outputs == 1:
+            return ""
+        scored = f"top-1 and top-5 are of the output {self.output!r}"
+        if not self.rivals:
+            return scored
+        others = ", ".join(map(repr, self.rivals))
+        verb = "looks" if len(self.rivals) == 1 else "look"
+        choose = "name the one that counts first with --outputs (in the pipeline output_names)"
+        return f"{scored}; {others} {verb} like scores for classes, too: {choose}"
 
 
 class Ranking(BaseModel):
@@ -61,6 +88,9 @@ class Ranking(BaseModel):
         label_offset: the graph's class of label 0, where the preprocessing says it.
         batch_size: images that went through the graph at once.
         seconds: see `Evaluation`.
+        output: see `Evaluation`.
+        outputs: see `Evaluation`.
+        rivals: see `Evaluation`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +103,9 @@ class Ranking(BaseModel):
     label_offset: int | None
     batch_size: int
     seconds: float
+    output: str
+    outputs: int
+    rivals: list[str]
 
 
 def read_ranking(path: Path) -> Ranking:
@@ -116,6 +149,9 @@ def merge_rankings(rankings: Sequence[Ranking]) -> Evaluation:
         at_chance=at_chance(best[:, 0].tolist(), (labels + offset).tolist()),
         batch_size=first.batch_size,
         seconds=sum(ranking.seconds for ranking in ordered),
+        output=first.output,
+        outputs=first.outputs,
+        rivals=first.rivals,
     )
 
 
@@ -130,7 +166,7 @@ def _check_whole(ordered: Sequence[Ranking]) -> None:
             low, high = sorted((ranking.start, end))
             raise DataError(f"{what} the images {low} to {high - 1}; wanted each shard once")
         end = ranking.stop
-    for name in ("classes", "batch_size", "label_offset"):
+    for name in ("output", "classes", "batch_size", "label_offset"):
         values = {getattr(ranking, name) for ranking in ordered}
         if len(values) > 1:
             raise DataError(f"the shards differ in {name} ({sorted(values, key=str)}); wanted evaluations of one graph")

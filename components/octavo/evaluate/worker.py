@@ -14,6 +14,7 @@ from octavo.data.preprocessing import preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import DataError, GraphError
 from octavo.evaluate.evaluate import Request
+from octavo.evaluate.scores import Scored, scored_output
 from octavo.evaluate.shards import Ranking
 from octavo.files import write_atomically
 from octavo.graph.proto import load_graph
@@ -59,17 +60,19 @@ def _ranked(request: Request, shard: Shard) -> Ranking:
     best: list[Array] = []
     labels: list[Array] = []
     seconds: list[float] = []
-    classes = 0
+    classes, scored = 0, Scored(0)
     with GraphSession(graph) as session:
 
-        def run(batch: Batch) -> tuple[Batch, Array, float]:
+        def run(batch: Batch) -> tuple[Batch, Scored, Array, float]:
             begin = time.perf_counter()
-            (values,) = session.run(taken.feed(batch))
-            return batch, values, time.perf_counter() - begin
+            values = session.run(taken.feed(batch))
+            took = time.perf_counter() - begin
+            scored = scored_output(graph, values)
+            return batch, scored, values[scored.place], took
 
         at_once = max(1, cores() // request.workers)
-        for batch, values, took in in_order(run, drawn, at_once=min(BATCHES_AT_ONCE, at_once)):
-            scores = _scores(values, graph.outputs[0])[: len(batch)]
+        for batch, scored, values, took in in_order(run, drawn, at_once=min(BATCHES_AT_ONCE, at_once)):
+            scores = _scores(values, graph.outputs[scored.place])[: len(batch)]
             classes = scores.shape[1]
             best.append(np.argsort(-scores, axis=1, kind="stable")[:, :5])
             labels.append(_labels(batch, dataset.uri))
@@ -83,6 +86,9 @@ def _ranked(request: Request, shard: Shard) -> Ranking:
         label_offset=settings.label_offset,
         batch_size=step,
         seconds=sum(seconds[1:] or seconds),
+        output=graph.outputs[scored.place],
+        outputs=len(graph.outputs),
+        rivals=list(scored.rivals),
     )
 
 

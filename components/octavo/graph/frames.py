@@ -94,7 +94,7 @@ def with_placing_edges_only(graph: Graph) -> Graph:
     """The graph without control edges, but for those that keep a node in its loop or branch."""
     kept = placing_edges(graph)
     if kept:
-        LOG.warning("the control edges stay that keep %d nodes in a loop or in a branch of a conditional", len(kept))
+        LOG.warning("control edges stay where they keep a node in a loop or branch: %d times", len(kept))
     return graph.with_nodes(
         replace(node, inputs=(*node.data_inputs, *kept.get(node.name, ()))) if node.control_inputs else node
         for node in graph.nodes.values()

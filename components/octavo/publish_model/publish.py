@@ -6,6 +6,7 @@ import hashlib
 import math
 import socket
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
@@ -76,20 +77,18 @@ def publish_model(
     owner = f"the publisher of the graph {figures.sha256[:12]} on {socket.gethostname()}"
     with claimed(target_uri, owner) as claim:
         _replace(files, claim, figures.sha256)
-        claim.check()
+        claim.keep(lambda: None)
     return list(files)
 
 
 def _replace(files: Mapping[str, Path], claim: Claim, sha256: str) -> None:
     """Write the files in turn, the graph last, or put back what stood in their places."""
     *documents, graph = files
-    undo = Undo(documents)
+    undo = claim.keep(lambda: Undo(documents))
     try:
         for uri in documents:
-            claim.check()
-            upload(files[uri], uri)
-        claim.check()
-        _upload_graph(files[graph], graph, sha256)
+            claim.keep(partial(upload, files[uri], uri))
+        claim.keep(lambda: _upload_graph(files[graph], graph, sha256))
     except BaseException as fault:
         mixed = _undone(undo, claim)
         if mixed and isinstance(fault, StorageError):

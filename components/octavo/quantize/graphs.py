@@ -50,6 +50,11 @@ class Graphs(BaseModel):
         """Write the optimized FP32 graph. Raises as freeze_graph and transform_graph do."""
         worker.call("octavo.quantize.worker:optimize", self.model_dump_json())
 
+    def check_scored(self) -> None:
+        """Say now that no output of the FP32 graph can be scored. Raises as `evaluate.scores.check_scored` does."""
+        if len(self.outputs) > 1:
+            worker.call("octavo.quantize.worker:check_outputs", self.model_dump_json())
+
     def quantize(self) -> None:
         """Write the dynamic-range graph, with logging as well, and the decisions. Raises as quantize_graph does."""
         worker.call("octavo.quantize.worker:quantize", self.model_dump_json())

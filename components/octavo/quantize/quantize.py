@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +17,12 @@ from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
     from octavo.report.result import Result
+
+LOG = logging.getLogger(__name__)
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """Entered with a step's name when it begins, left when it ends."""
@@ -108,7 +112,7 @@ class Quantized:
             raise StorageError(
                 f"{fault}; the model is kept in {kept!r}: publish it with `octavo publish-model {kept}/int8.pb "
                 f"--summary {kept}/summary.json --decisions {kept}/decisions.json --report {kept}/report.html "
-                f"--tolerance {self._tolerance:g} --target {shlex.quote(target)}`"
+                f"--tolerance {self._tolerance} --target {shlex.quote(target)}`"
             ) from fault
 
     def _publish(self, target: str) -> None:
@@ -156,6 +160,7 @@ def int8_graph(job: Job, files: Files, step: Step) -> Graphs:
 
 def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     """The model as an optimized FP32 graph."""
+    from octavo.data.declared import check_declared
     from octavo.ends import read_ends
     from octavo.fetch_model.fetch import fetch_model
     from octavo.quantize.graphs import Graphs, summarize
@@ -165,11 +170,16 @@ def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     with step("Summarize"):
         summarize(files.model, files.summary, job.inputs, job.outputs)
     ends = read_ends(files.summary)
+    for note in ends.notes:
+        LOG.warning("%s", note)
+    check_declared(files.summary, job.preprocessing)
     graphs = Graphs.model_validate(
         {**vars(files), "inputs": ends.inputs, "outputs": ends.outputs, "recipe": job.recipe}
     )
     with step("Optimize"):
         graphs.optimize()
+        if job.validation is not None:
+            graphs.check_scored()
     return graphs
 
 
@@ -214,7 +224,9 @@ def _measure(job: Job, files: Files, graphs: Graphs, step: Step) -> None:
 
     if job.validation is not None:
         with step("Evaluate FP32"):
-            _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+            scored = _evaluate(files.fp32, files.fp32_evaluation, job.validation, job, graphs)
+        if note := scored.note():
+            LOG.warning("%s", note)
         with step("Evaluate INT8"):
             _evaluate(files.int8, files.int8_evaluation, job.validation, job, graphs)
     with step("Benchmark"):
@@ -242,7 +254,7 @@ def _report(job: Job, files: Files, step: Step) -> Result:
         )
 
 
-def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> None:
+def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Graphs) -> Evaluation:
     from octavo.evaluate.evaluate import evaluate_file
 
     result = evaluate_file(
@@ -255,3 +267,4 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         workers=job.workers,
     )
     write_json(evaluation, result.model_dump(mode="json"))
+    return result

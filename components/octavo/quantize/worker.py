@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from octavo import flow
+from octavo.evaluate.scores import check_scored
 from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph.proto import load_graph, save_graph
@@ -30,6 +31,12 @@ def optimize(text: str) -> None:
     fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), flow.OPTIMIZE)
     prove(fp32, instead_of=frozen)
     save_graph(fp32, graphs.fp32)
+
+
+def check_outputs(text: str) -> None:
+    """Confirm that one of the FP32 graph's outputs may be scores."""
+    graphs = Graphs.model_validate_json(text)
+    check_scored(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs))
 
 
 def quantize(text: str) -> None:

@@ -16,12 +16,17 @@ FILE = click.Path(path_type=Path)
 @click.command("register")
 @click.option("--registration", "document", type=FILE, required=True, help="What the server should hold, as YAML.")
 @click.option("--pipeline-file", type=FILE, help="The compiled pipeline; where nothing is to be uploaded, left out.")
-@click.option("--remove-schedules", is_flag=True, help="Delete the registration's schedules, and do nothing else.")
+@click.option(
+    "--remove-schedules",
+    is_flag=True,
+    help="Delete the registration's schedules, or disable those of which a run goes on, and do nothing else.",
+)
 @endpoint_options(wait_seconds=60)
 def command(document: Path, pipeline_file: Path | None, remove_schedules: bool, **where: Any) -> None:
     """Upload the pipeline to Kubeflow Pipelines if this version is absent, and make its schedules those listed.
 
-    Running it again changes nothing. Schedules that it did not make are left alone.
+    Running it again changes nothing, but deletes what runs that have ended had kept. Schedules that it did not make are
+    left alone.
     """
     from octavo.register import reconcile
     from octavo.register.registration import Registration

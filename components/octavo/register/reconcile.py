@@ -9,6 +9,7 @@ from typing import Any
 from octavo.errors import ClusterError
 from octavo.kubeflow import equals, everything
 from octavo.register.registration import Registration, Schedule
+from octavo.register.retire import retire
 
 PAGE = 100
 
@@ -16,8 +17,8 @@ PAGE = 100
 def register(client: Any, registration: Registration, pipeline_file: Path | None, *, namespace: str = "") -> list[str]:
     """Upload the version if it is absent, make the experiment, and reconcile the schedules.
 
-    Each schedule that changed is made anew before its predecessor is deleted, so that none is ever missing; what an
-    interrupted run left twice, the next one tidies.
+    Each schedule that changed is made anew before its predecessor is disabled, so that none is ever missing; what an
+    interrupted register left twice, the next one tidies. A predecessor goes when its runs are at their end.
 
     Args:
         client: a kfp.Client.
@@ -26,33 +27,53 @@ def register(client: Any, registration: Registration, pipeline_file: Path | None
         namespace: the profile's; "" where Kubeflow is not multi-user.
 
     Returns:
-        A line for each write.
+        A line for each write, and for each schedule that a run keeps from being deleted.
 
     Raises:
-        ClusterError: when the version is absent and is not to be uploaded.
+        ClusterError: when the version is absent and is not to be uploaded, or one that a schedule names is absent.
         ApiException: as the API refuses.
     """
     done: list[str] = []
     pipeline_id, version_id = _version(client, registration, pipeline_file, namespace, done)
+    versions = _versions(client, registration, pipeline_id, version_id)
+    there = _owned(client, registration, namespace)
+    former: list[tuple[str, Any]] = []
     if registration.schedules:
         experiment_id = _experiment(client, registration.experiment, namespace, done)
-        there = _owned(client, registration, namespace)
         for schedule in registration.schedules:
-            ids = (experiment_id, pipeline_id, version_id)
-            _reconcile(client, registration, schedule, ids, there.pop(schedule.name, []), done)
-    else:
-        there = _owned(client, registration, namespace)
-    for name, runs in there.items():
-        _delete(client, name, runs, done)
-    return done
+            ids = (experiment_id, pipeline_id, versions[schedule.version])
+            outdated = _reconcile(client, registration, schedule, ids, there.pop(schedule.name, []), done)
+            former += [(f"former {schedule.name}", run) for run in outdated]
+    return done + retire(client, former + _all(there), namespace=namespace)
 
 
 def remove_schedules(client: Any, registration: Registration, *, namespace: str = "") -> list[str]:
-    """Delete every schedule of the registration's owner; a line for each."""
-    done: list[str] = []
-    for name, runs in _owned(client, registration, namespace).items():
-        _delete(client, name, runs, done)
-    return done
+    """Delete every schedule of the registration's owner, or disable it while a run of it goes on; a line for each."""
+    return retire(client, _all(_owned(client, registration, namespace)), namespace=namespace)
+
+
+def _all(owned: dict[str, list[Any]]) -> list[tuple[str, Any]]:
+    return [(f"schedule {name}", run) for name, runs in owned.items() for run in runs]
+
+
+def _versions(client: Any, registration: Registration, pipeline_id: str, version_id: str) -> dict[str, str]:
+    """The id of each version that a schedule names; "" is the registration's own.
+
+    Raises:
+        ClusterError: when the pipeline has no such version.
+    """
+    found = {"": version_id}
+    for schedule in registration.schedules:
+        name = schedule.version
+        if name not in found and (pinned := _version_id(client, pipeline_id, name)) is not None:
+            found[name] = pinned
+        if name not in found:
+            raise ClusterError(
+                f"the schedule {schedule.name!r} is pinned to the version {name!r}, which the pipeline "
+                f"{registration.pipeline!r} has not; wanted one that is on the server, such as {registration.version}, "
+                "or none for the newest"
+            )
+    return found
 
 
 def _version(
@@ -131,11 +152,11 @@ def _reconcile(
     ids: tuple[str, str, str],
     there: list[Any],
     done: list[str],
-) -> None:
+) -> list[Any]:
+    """Make the schedule so; the recurring runs of its name that it is not."""
     experiment_id, pipeline_id, version_id = ids
     checksum = schedule.checksum(version_id, experiment_id)
     current = [run for run in there if registration.checksum_in(run.description) == checksum]
-    outdated = [run for run in there if run not in current] + current[1:]
     if current:
         _switch(client, schedule, current[0], done)
     else:
@@ -153,8 +174,7 @@ def _reconcile(
             service_account=schedule.service_account or None,
         )
         done.append(f"{'changed' if there else 'created'} the schedule {schedule.name}: {schedule.cron}")
-    for run in outdated:
-        client.delete_recurring_run(run.recurring_run_id)
+    return [run for run in there if run not in current[:1]]
 
 
 def _switch(client: Any, schedule: Schedule, run: Any, done: list[str]) -> None:
@@ -166,9 +186,3 @@ def _switch(client: Any, schedule: Schedule, run: Any, done: list[str]) -> None:
     else:
         client.disable_recurring_run(run.recurring_run_id)
     done.append(f"{'enabled' if schedule.enabled else 'disabled'} the schedule {schedule.name}")
-
-
-def _delete(client: Any, name: str, runs: list[Any], done: list[str]) -> None:
-    for run in runs:
-        client.delete_recurring_run(run.recurring_run_id)
-    done.append(f"deleted the schedule {name}")

@@ -27,6 +27,7 @@ class Schedule(BaseModel):
         name: unique among the schedules of a registration.
         cron: five fields, in the time zone of the server's controller.
         parameters: of the pipeline.
+        version: the name of the pipeline's version that it stays with; the registration's when empty.
         enabled: whether it starts runs.
         max_concurrency: runs of it at the same time.
         service_account: of its runs; the server's default when empty.
@@ -37,6 +38,7 @@ class Schedule(BaseModel):
     name: str = Field(min_length=1)
     cron: Annotated[str, AfterValidator(_cron)]
     parameters: dict[str, Any]
+    version: str = ""
     enabled: bool = True
     max_concurrency: int = Field(default=1, ge=1, le=10)
     service_account: str = ""
@@ -48,7 +50,7 @@ class Schedule(BaseModel):
 
     def checksum(self, version_id: str, experiment_id: str) -> str:
         """Changes when the schedule on the server must be made anew: on anything but being enabled or not."""
-        content = self.model_dump(exclude={"enabled"}) | {"version": version_id, "experiment": experiment_id}
+        content = self.model_dump(exclude={"enabled", "version"}) | {"version": version_id, "experiment": experiment_id}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

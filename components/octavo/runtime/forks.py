@@ -1,6 +1,6 @@
 """Several tasks at a time, each in a fork of this process.
 
-Only a process that has not run TensorFlow can be forked into ones that do: a call of a worker (see worker.py) is such.
+Only a process that has not run TensorFlow can be forked into ones that do: a call of a worker (see serve.py) is such.
 A task whose process dies, or whose store fails, is begun again: tasks must write their results whole or not at all.
 """
 

@@ -83,8 +83,8 @@ class Claim:
         """
 
         def once() -> Result:
-            self.check()
             with at_most(0):
+                self.check()
                 return work()
 
         with at_most(math.inf):

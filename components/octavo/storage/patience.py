@@ -37,7 +37,10 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
 
 NEW_OUTAGE_SECONDS = 60.0
-"""After how long without a failure the next one begins an outage of its own: no try takes so long to fail."""
+"""After how long without a failure the next one begins an outage of its own, in a transfer that takes long."""
+
+MOST_OUTAGES = 5
+"""How many there may be in one operation: one that breaks each time after a minute will not succeed."""
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +69,7 @@ class Patience:
     def __init__(self) -> None:
         self._seconds = min(_seconds(), _limit.get())
         self._since = self._last = -math.inf
-        self._pauses = 0
+        self._pauses = self._outages = 0
         self._where = ""
 
     def keep(self, work: Callable[[], Result]) -> Result:
@@ -80,7 +83,7 @@ class Patience:
                 result = work()
             except UnavailableError as fault:
                 if not self.waits(fault):
-                    raise self._given_up(fault) from fault
+                    raise self._given_up(fault) from fault.__cause__
             else:
                 if self._pauses:
                     _OUTAGES.ended(self._where, self._last - self._since)
@@ -89,8 +92,8 @@ class Patience:
     def waits(self, fault: UnavailableError) -> bool:
         """Wait for the next try after this failure, and tell of an outage that begins; False when the time is up."""
         now = time.monotonic()
-        if now - self._last > NEW_OUTAGE_SECONDS:
-            self._since, self._pauses = now, 0
+        if now - self._last > NEW_OUTAGE_SECONDS and self._outages < MOST_OUTAGES:
+            self._since, self._outages = now, self._outages + 1
         self._last, self._where = now, fault.where
         seconds = min(self._seconds, fault.most_seconds)
         if now - self._since >= seconds:
@@ -103,9 +106,11 @@ class Patience:
         return True
 
     def _given_up(self, fault: UnavailableError) -> UnavailableError:
+        if not self._pauses:
+            return fault
         _OUTAGES.forget(fault.where)
-        tried = f" (tried for {self._last - self._since:.0f} s)" if self._pauses else ""
-        return UnavailableError(f"{fault}{tried}", fault.where, fault.what)
+        tried = f"tried for {self._last - self._since:.0f} s"
+        return UnavailableError(f"{fault} ({tried})", fault.where, fault.what)
 
 
 class _Outages:

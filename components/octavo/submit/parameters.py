@@ -64,9 +64,16 @@ def checked(given: Mapping[str, Any], wanted: Mapping[str, Wanted]) -> dict[str,
 def _typed(name: str, value: Any, kind: str) -> Any:
     try:
         if kind == "NUMBER_INTEGER":
-            return int(value)
+            return _whole(value)
         if kind == "NUMBER_DOUBLE":
             return float(value)
     except (TypeError, ValueError):
         raise SpecError(f"the parameter {name} is {value!r}; wanted a number") from None
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def _whole(value: Any) -> int:
+    """The whole number that a value says. Raises ValueError for one with a fraction, TypeError for a document."""
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
+    return int(value)

@@ -57,6 +57,7 @@ def test_two_open_dimensions_are_taken_from_the_data() -> None:
     assert np.allclose(run(graph, x)[0], run(flat, x)[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.int8
 def test_bias_and_activation_come_to_stand_behind_the_matmul_and_go_into_its_kernel() -> None:
     stages = quantized(flatten_matmuls(build(dense_stack, (None, 4, 6))), weights(8, 4, 6, seed=1))
     assert stages.ops().count("_QuantizedMatMul") == 2

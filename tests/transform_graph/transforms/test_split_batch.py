@@ -53,6 +53,7 @@ def test_a_batch_is_cut_evenly_and_parts_without_examples_do_not_run() -> None:
         values(split, {"x": random(5, 3)}, ["h/part_3"])
 
 
+@pytest.mark.int8
 @pytest.mark.parametrize("target", ["fused", "public"])
 def test_an_int8_graph_with_a_residual_gives_the_same_bytes_in_parts(target: Target) -> None:
     def body(tf: Any, x: Any) -> Any:
@@ -72,6 +73,7 @@ def test_an_int8_graph_with_a_residual_gives_the_same_bytes_in_parts(target: Tar
         np.testing.assert_array_equal(run_apart(split, x)[0], run_apart(int8, x)[0])
 
 
+@pytest.mark.int8
 def test_several_inputs_are_cut_alike_and_several_outputs_joined() -> None:
     text = (
         f"{TEXT}\nids = Placeholder() dtype=int32 shape=<?>\nz = OneHot(ids, depth, on, off) TI=int32\ns = AddV2(y, z)"
