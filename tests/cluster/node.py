@@ -63,7 +63,7 @@ def down(home: Home) -> None:
     if (home.bin / "kube-proxy").exists():
         works(home.bin / "kube-proxy", "--cleanup", "--proxy-mode=nftables", home=home)
     remove_network()
-    _unmount_below(home.path / "kubelet")
+    _unmount(home, home.path / "kubelet")
     for left in (home.path / "etcd", home.path / "kubelet", home.path / "logs", LEASES):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -191,6 +191,7 @@ def _stop_unless_shared(home: Home, containerd: Daemon) -> None:
         print(f"containerd goes on (process {containerd.pid(home)}): a Docker on this machine may be using it.")
         return
     containerd.stop(home)
+    _unmount(home, STATE)
     shutil.rmtree(STATE, ignore_errors=True)
 
 
@@ -201,7 +202,8 @@ def _content(file: Path) -> str:
         return ""
 
 
-def _unmount_below(folder: Path) -> None:
-    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for place in sorted((place for place in mounted if place.startswith(f"{folder}/")), reverse=True):
-        works("umount", place, home=Home(folder.parent))
+def _unmount(home: Home, folder: Path) -> None:
+    """Unmount a folder, where it is mounted, and all that is mounted below it, the innermost first."""
+    mounted = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in sorted((place for place in mounted if place.is_relative_to(folder)), reverse=True):
+        works("umount", place, home=home)

@@ -14,6 +14,9 @@ from cluster.home import Home
 
 STOP_SECONDS = 10.0
 
+KNOWN_SECONDS = 2.0
+"""How long a program that was just started may be without its name in /proc; one that ends at once never has it."""
+
 
 class NoClusterError(Exception):
     """Why there is no cluster: one sentence."""
@@ -53,6 +56,9 @@ class Daemon:
         variables = {**home.environment, **dict(self.variables)}
         pid = os.posix_spawnp(self.command[0], self.command, variables, file_actions=files, setsid=True)
         (home.path / "pids" / self.name).write_text(f"{pid}\n")
+        deadline = time.monotonic() + KNOWN_SECONDS
+        while not self.pid(home) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def signal(self, home: Home, number: signal.Signals) -> None:
         """Send it a signal, where it runs."""
