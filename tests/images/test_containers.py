@@ -140,7 +140,9 @@ def test_a_step_without_tensorflow_runs_in_both_images(engine: Engine, image: st
     )
 
     assert done.returncode == 0, done.stderr
-    assert (shared / "merged.txt").read_text() == log.read_text()
+    begin, record, end = (shared / "merged.txt").read_text().splitlines(keepends=True)
+    assert record == log.read_text()
+    assert [line.rpartition("__records:")[2] for line in (begin, end)] == ["[0]\n", "[1]\n"]
 
 
 def test_the_light_image_says_which_image_a_step_needs_that_runs_graphs(engine: Engine) -> None:

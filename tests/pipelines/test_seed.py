@@ -45,6 +45,7 @@ def test_a_seed_gives_the_same_bytes_from_three_shards_in_two_processes(
     assert quantized(tmp_path / "again", seed=7, shards=3, workers=2) == chosen
 
 
+@pytest.mark.int8
 def test_a_relative_path_gives_the_same_bytes(
     chosen: tuple[bytes, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +63,7 @@ def test_another_seed_and_none_take_other_examples(chosen: tuple[bytes, list[str
     assert others[0] != others[1]
 
 
+@pytest.mark.int8
 @pytest.mark.pipeline
 def test_the_pipeline_takes_the_examples_that_the_command_line_takes_from_relative_paths(
     chosen: tuple[bytes, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
