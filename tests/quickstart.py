@@ -11,6 +11,9 @@ from pathlib import Path
 
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "quantize_int8"
 
+PUBLISHED_FILES = {"decisions.json", "int8.pb", "report.html", "summary.json"}
+"""What a run leaves in its target, and nothing else."""
+
 
 @dataclass(frozen=True)
 class Quickstart:

@@ -17,7 +17,7 @@ from engine import Engine
 from helm_chart import Document, Helm, with_settings
 from kfp_run import NOISE, published_by_kfp
 from octavo.storage import list_objects, read_bytes, upload
-from quickstart import QUICKSTART
+from quickstart import PUBLISHED_FILES, QUICKSTART
 from servers import StorageServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.pipeline]
@@ -93,7 +93,7 @@ def run(
 def test_the_workflow_publishes_the_bytes_that_kubeflows_run_publishes(engine: Engine, store: StorageServer) -> None:
     published = published_by_kfp(engine)
 
-    assert {each.name for each in list_objects(store.uri("target"))} == {"int8.pb", "report.html", "summary.json"}
+    assert {each.name for each in list_objects(store.uri("target"))} == PUBLISHED_FILES
     assert read_bytes(store.uri("target/int8.pb")) == (published / "int8.pb").read_bytes()
 
 

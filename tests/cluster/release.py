@@ -20,9 +20,6 @@ from servers import StorageServer
 RELEASE = "octavo"
 SECRET = "octavo-object-store"
 
-PUBLISHED = {"decisions.json", "int8.pb", "report.html", "summary.json"}
-"""What a run leaves under its target, and nothing else."""
-
 SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 """What each step asks for: the node of the tests has two cores for everything."""
 

@@ -17,7 +17,7 @@ from kfp_run import NOISE, published_by_kfp
 from marked import children, reached
 from octavo.cli import COMMANDS, main
 from octavo.image import PUBLISHED
-from quickstart import PIPELINE, QUICKSTART
+from quickstart import PIPELINE, PUBLISHED_FILES, QUICKSTART
 from small_models import write_keras
 
 pytestmark = pytest.mark.engine
@@ -234,7 +234,7 @@ def test_the_compiled_pipeline_gives_the_same_bytes_in_containers_as_in_one_proc
         main(["quantize", str(QUICKSTART.model), *QUICKSTART.flags(output=tmp_path)])
 
     assert end.value.code == 0
-    assert {path.name for path in target.iterdir()} == {"int8.pb", "summary.json", "report.html"}
+    assert {path.name for path in target.iterdir()} == PUBLISHED_FILES
     assert (target / "int8.pb").read_bytes() == (tmp_path / "int8.pb").read_bytes()
 
 

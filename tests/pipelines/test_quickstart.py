@@ -11,9 +11,7 @@ import pytest
 
 from octavo.explain.explain import explain
 from octavo.merge_min_max_logs.merge import merge_logs
-from quickstart import run_pipeline
-
-PUBLISHED = {"int8.pb", "summary.json", "decisions.json", "report.html"}
+from quickstart import PUBLISHED_FILES, run_pipeline
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.int8]
 
@@ -43,7 +41,7 @@ def test_the_pipeline_publishes_an_int8_model_as_accurate_as_the_fp32_one(
     run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert run.returncode == 0
-    assert {path.name for path in (folder / "target").iterdir()} == PUBLISHED
+    assert {path.name for path in (folder / "target").iterdir()} == PUBLISHED_FILES
     figures = json.loads((folder / "target" / "summary.json").read_text())
     assert figures["accepted"]
     assert figures["top1"]["images"] == 1000
@@ -85,7 +83,7 @@ def test_the_order_of_the_logs_does_not_matter(artifacts: Path, tmp_path: Path) 
 
 
 def test_one_process_publishes_the_same_files(published: Path) -> None:
-    assert {path.name for path in published.iterdir()} == PUBLISHED
+    assert {path.name for path in published.iterdir()} == PUBLISHED_FILES
 
 
 def test_what_both_publish_is_explained_node_by_node(

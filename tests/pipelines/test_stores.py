@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from octavo.storage import list_objects, read_bytes, upload
-from quickstart import QUICKSTART, run_pipeline
+from quickstart import PUBLISHED_FILES, QUICKSTART, run_pipeline
 from servers import StorageServer
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.servers]
@@ -39,5 +39,5 @@ def test_the_pipeline_reads_from_and_publishes_to_a_bucket(
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {found.name for found in list_objects(server.uri("target"))} == {"int8.pb", "report.html", "summary.json"}
+    assert {found.name for found in list_objects(server.uri("target"))} == PUBLISHED_FILES
     assert read_bytes(server.uri("target/int8.pb")) == (published / "int8.pb").read_bytes()

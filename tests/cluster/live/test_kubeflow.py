@@ -13,9 +13,10 @@ import pytest
 
 from cluster.kube import apply
 from cluster.octavo_image import REGISTRY
-from cluster.release import PUBLISHED, RELEASE, SECRET
+from cluster.release import RELEASE, SECRET
 from helm_chart import CHART, Helm
 from octavo.storage import list_objects, read_bytes
+from quickstart import PUBLISHED_FILES
 from servers import StorageServer
 
 ENDPOINT = os.environ.get("KFP_ENDPOINT", "")
@@ -64,7 +65,7 @@ def test_a_run_publishes_the_bytes_that_make_run_publishes(
     done = submit(store, f"--output={tmp_path}")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {each.name for each in list_objects(store.uri("kubeflow/target"))} == PUBLISHED
+    assert {each.name for each in list_objects(store.uri("kubeflow/target"))} == PUBLISHED_FILES
     assert read_bytes(store.uri("kubeflow/target/int8.pb")) == int8_graph
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cluster.kube import find
-from cluster.release import PUBLISHED, Release
+from cluster.release import Release
 from octavo.storage import list_objects, read_bytes
+from quickstart import PUBLISHED_FILES
 
 PODS = 25
 """17 steps of one pod, and those of four calibration shards and of two evaluation shards of each graph."""
@@ -29,7 +30,7 @@ def test_the_run_publishes_the_bytes_that_make_run_publishes(
 ) -> None:
     target = str(release.parameters["target_uri"])
 
-    assert {each.name for each in list_objects(target)} == PUBLISHED
+    assert {each.name for each in list_objects(target)} == PUBLISHED_FILES
     assert read_bytes(f"{target}/int8.pb") == int8_graph
     assert {file.name for file in submitted.iterdir()} == {"report.html", "summary.json", "said"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from cluster.release import PUBLISHED, Release
+from cluster.release import Release
 from octavo.storage import list_objects, read_bytes
+from quickstart import PUBLISHED_FILES
 
 
 def test_both_end_well_and_leave_one_whole_set(release: Release, int8_graph: bytes) -> None:
@@ -16,5 +17,5 @@ def test_both_end_well_and_leave_one_whole_set(release: Release, int8_graph: byt
     target = str(release.parameters["target_uri"])
 
     assert [run.phase(seconds=1800) for run in runs] == ["Succeeded", "Succeeded"]
-    assert {each.name for each in list_objects(target)} == PUBLISHED
+    assert {each.name for each in list_objects(target)} == PUBLISHED_FILES
     assert read_bytes(f"{target}/int8.pb") == int8_graph
