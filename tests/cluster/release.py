@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 from cluster.kube import Document, apply, eventually, find, get, kubectl
 from cluster.octavo_image import REGISTRY
 from helm_chart import CHART, Helm
+from octavo.storage import read_bytes
 from servers import StorageServer
 
 RELEASE = "octavo"
@@ -76,6 +78,26 @@ class Run:
 
         return eventually(f"a running pod of {step}", seconds, look)
 
+    def shard_pod(self, index: int, seconds: float = SECONDS) -> str:
+        """The name of the pod of an index of a Job, once its container runs."""
+        selector = f"batch.kubernetes.io/job-completion-index={index}"
+
+        def look() -> str | None:
+            running = [each for each in find(self.namespace, "pods", selector) if _main_runs(each)]
+            return str(running[0]["metadata"]["name"]) if running else None
+
+        return eventually(f"a running pod of the index {index}", seconds, look)
+
+    def artifact(self, store: StorageServer, step: str, name: str) -> bytes:
+        """What a step has handed on."""
+        folder = f"octavo/{self.name}-{self.workflow['metadata']['uid']}"
+        return read_bytes(store.uri(f"{folder}/{step}/{name}"))
+
+    def stop(self) -> None:
+        """Ask Argo to end it, with its pods."""
+        shutdown = json.dumps({"spec": {"shutdown": "Terminate"}})
+        kubectl("-n", self.namespace, "patch", "workflow", self.name, "--type=merge", "-p", shutdown)
+
     def has_done(self, step: str, seconds: float = SECONDS) -> None:
         """Wait until a step has succeeded.
 
@@ -131,7 +153,7 @@ class Release:
         """What every installation of it is given."""
         return {
             "mode": "argo",
-            "image": {"registry": REGISTRY},
+            "image": {"registry": REGISTRY, "tag": os.environ.get("CLUSTER_TAG", "")},
             "objectStore": {"bucket": self.store.bucket, "endpoint": self.store.endpoint},
             "resources": dict.fromkeys(STEPS, SMALL),
             "networkPolicy": {"enabled": True, "ports": [443, 6443, 26443, int(self.store.endpoint.rsplit(":", 1)[1])]},

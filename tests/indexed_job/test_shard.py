@@ -53,7 +53,7 @@ def run_shard(folder: str, index: int) -> int | str | None:
 
 @pytest.mark.parametrize("shards", [1, 3, EXAMPLES])
 def test_the_logs_of_all_indexes_merge_to_the_bytes_of_one_shards(shards: int, tmp_path: Path) -> None:
-    merged = {}
+    merged = dict[int, bytes]()
     for number in (1, shards):
         artifacts = artifacts_of(tmp_path / f"{number}-of-{shards}-{len(merged)}", number)
         folder = put_work(artifacts, tmp_path)
