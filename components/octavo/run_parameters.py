@@ -29,7 +29,7 @@ JOB_COMPONENTS = frozenset({"calibrate_in_job", "evaluate_in_job"})
 IN_JOB = "OCTAVO_SHARDS_IN_JOB"
 """The variable that tells a step which plans shards that they run so."""
 
-MARKS: Mapping[str, Flavour] = {"KFP_POD_NAME": "Kubeflow Pipelines", "ARGO_TEMPLATE": "Argo Workflows"}
+MARKS: Mapping[str, Flavour] = {"KFP_POD_NAME": "Kubeflow Pipelines", "ARGO_CONTAINER_NAME": "Argo Workflows"}
 """A variable that each flavour sets in its steps. Those of Kubeflow Pipelines are steps of Argo's as well."""
 
 URIS = ("model_uri", "calibration_uri", "validation_uri", "target_uri")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import signal
@@ -61,7 +63,10 @@ class Run:
     @property
     def nodes(self) -> list[Document]:
         """What its Workflow knows of pods, tries and the whole."""
-        return list(self.workflow.get("status", {}).get("nodes", {}).values())
+        status = self.workflow.get("status", {})
+        if compressed := status.get("compressedNodes"):
+            return list(json.loads(gzip.decompress(base64.b64decode(compressed))).values())
+        return list(status.get("nodes", {}).values())
 
     def tries(self, step: str) -> list[Document]:
         """The pods of a step that runs once, the first try first."""

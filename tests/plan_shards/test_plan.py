@@ -67,9 +67,13 @@ def test_numbers_out_of_their_range_are_refused(hundred: str, numbers: dict[str,
     ("variables", "most", "words"),
     [
         ({}, 10000, "wanted 10000 or fewer"),
-        ({"KFP_POD_NAME": "p", "ARGO_TEMPLATE": "{}"}, 104, "than the 104 that one run on Kubeflow Pipelines carries"),
-        ({"ARGO_TEMPLATE": "{}"}, 2000, "than the 2000 that one run on Argo Workflows carries"),
-        ({"ARGO_TEMPLATE": "{}", "OCTAVO_SHARDS_IN_JOB": "true"}, 10000, "wanted 10000 or fewer"),
+        (
+            {"KFP_POD_NAME": "p", "ARGO_CONTAINER_NAME": "main"},
+            104,
+            "than the 104 that one run on Kubeflow Pipelines carries",
+        ),
+        ({"ARGO_CONTAINER_NAME": "main"}, 2000, "than the 2000 that one run on Argo Workflows carries"),
+        ({"ARGO_CONTAINER_NAME": "main", "OCTAVO_SHARDS_IN_JOB": "true"}, 10000, "wanted 10000 or fewer"),
         ({"KFP_POD_NAME": "p", "OCTAVO_SHARDS_IN_JOB": "true"}, 10000, "wanted 10000 or fewer"),
     ],
     ids=["a command", "kubeflow", "argo", "a job on argo", "a job on kubeflow"],
@@ -77,7 +81,7 @@ def test_numbers_out_of_their_range_are_refused(hundred: str, numbers: dict[str,
 def test_more_shards_than_run_where_the_step_does_are_refused(
     hundred: str, variables: dict[str, str], most: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("KFP_POD_NAME", "ARGO_TEMPLATE", "OCTAVO_SHARDS_IN_JOB"):
+    for name in ("KFP_POD_NAME", "ARGO_CONTAINER_NAME", "OCTAVO_SHARDS_IN_JOB"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
