@@ -84,15 +84,10 @@ def check_shards(shards: int) -> None:
         _check_turns(f"shards is {shards}", shards, flavour)
 
 
-def runs_in_job(components: Iterable[str]) -> bool:
-    """Whether a pipeline of these components runs the shards of a step as one Indexed Job."""
-    return not JOB_COMPONENTS.isdisjoint(components)
-
-
-def components_of(pipeline: Mapping[str, Any]) -> list[str]:
-    """The components that a compiled pipeline runs, by their functions' names."""
-    executors = pipeline.get("deploymentSpec", {}).get("executors", {}).values()
-    return [word for each in executors for word in each.get("container", {}).get("args", ())[-1:]]
+def runs_in_job(containers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the containers of a pipeline's steps run the shards of a step as one Indexed Job."""
+    words = (word for each in containers for word in (*each.get("command", ()), *each.get("args", ())))
+    return not JOB_COMPONENTS.isdisjoint(words)
 
 
 def _check_indexes(name: str, shards: float) -> None:

@@ -83,15 +83,15 @@ class Run:
 
         return eventually(f"a running pod of {step}", seconds, look)
 
-    def shard_pod(self, index: int, seconds: float = SECONDS) -> str:
-        """The name of the pod of an index of a Job, once its container runs."""
-        selector = f"batch.kubernetes.io/job-completion-index={index}"
+    def shard_pod(self, step: str, index: int, seconds: float = SECONDS) -> str:
+        """The name of the pod of an index of a step's Job, once its container runs."""
+        selector = f"app.kubernetes.io/component={step},batch.kubernetes.io/job-completion-index={index}"
 
         def look() -> str | None:
             running = [each for each in find(self.namespace, "pods", selector) if _main_runs(each)]
             return str(running[0]["metadata"]["name"]) if running else None
 
-        return eventually(f"a running pod of the index {index}", seconds, look)
+        return eventually(f"a running pod of {step}, index {index}", seconds, look)
 
     def artifact(self, store: StorageServer, step: str, name: str) -> bytes:
         """What a step has handed on."""

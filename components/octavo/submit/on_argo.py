@@ -75,15 +75,10 @@ def start(
     found = _custom(client, "get", namespace, "workflowtemplates", template, wait_seconds=wait_seconds)
     declared = found["spec"]["arguments"]["parameters"]
     parameters = checked(given, {each["name"]: Wanted(required="value" not in each) for each in declared})
-    check_run(parameters, "Argo Workflows", in_job=runs_in_job(_components(found)))
+    steps = [each["container"] for each in found["spec"].get("templates", ()) if "container" in each]
+    check_run(parameters, "Argo Workflows", in_job=runs_in_job(steps))
     made = _custom(client, "create", namespace, "workflows", workflow(template, parameters))
     return ArgoRun(client, namespace, made["metadata"]["name"])
-
-
-def _components(template: Mapping[str, Any]) -> list[str]:
-    """The components that the steps of a WorkflowTemplate run."""
-    containers = [each["container"] for each in template["spec"].get("templates", ()) if "container" in each]
-    return [word for container in containers for word in container.get("command", ())[-1:]]
 
 
 def workflow(template: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

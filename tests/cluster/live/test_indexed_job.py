@@ -19,6 +19,9 @@ SLOW = {**SMALL, "limits": {"cpu": "150m"}}
 """A shard that is still at work when a test comes to it."""
 
 
+CALIBRATE = "app.kubernetes.io/component=calibrate"
+
+
 @pytest.fixture(scope="module")
 def release(release_of: Callable[..., Release]) -> Release:
     return release_of("indexed-job", indexedJob={"enabled": True})
@@ -52,14 +55,14 @@ def test_the_account_that_makes_jobs_may_do_that_and_see_why_they_fail(release: 
 
 def test_the_pods_of_a_job_are_as_the_namespace_demands_and_have_no_token(slow: Release) -> None:
     run = slow.begin()
-    pod = get(slow.namespace, "pod", run.shard_pod(0))
+    pod = get(slow.namespace, "pod", run.shard_pod("calibrate", 0))
     (container,) = pod["spec"]["containers"]
 
     assert pod["spec"]["serviceAccountName"] == RELEASE
     assert not [each for each in container["volumeMounts"] if "serviceaccount" in each["mountPath"]]
     assert container["resources"]["limits"]["cpu"] == "150m"
     assert pod["metadata"]["labels"]["app.kubernetes.io/component"] == "calibrate"
-    (job,) = find(slow.namespace, "jobs")
+    (job,) = find(slow.namespace, "jobs", CALIBRATE)
     (owner,) = job["metadata"]["ownerReferences"]
     assert owner["name"] == run.pod("calibrate")
     run.delete()
@@ -68,7 +71,7 @@ def test_the_pods_of_a_job_are_as_the_namespace_demands_and_have_no_token(slow: 
 
 def test_an_index_whose_pod_dies_is_tried_again(slow: Release) -> None:
     run = slow.begin()
-    pod = run.shard_pod(1)
+    pod = run.shard_pod("calibrate", 1)
     run.signal(pod, signal.SIGKILL)
     eventually("the step tells it", 120, lambda: "failed in one try" in log(run))
     told = log(run)
@@ -81,7 +84,7 @@ def test_an_index_whose_pod_dies_is_tried_again(slow: Release) -> None:
 
 def test_a_run_that_is_stopped_takes_its_job_along(slow: Release) -> None:
     run = slow.begin()
-    run.shard_pod(0)
+    run.shard_pod("calibrate", 0)
     run.stop()
 
     assert run.phase() == "Failed"
@@ -91,8 +94,8 @@ def test_a_run_that_is_stopped_takes_its_job_along(slow: Release) -> None:
 
 def test_a_step_whose_pod_is_deleted_makes_its_job_anew(slow: Release) -> None:
     run = slow.begin()
-    run.shard_pod(0)
-    (before,) = find(slow.namespace, "jobs")
+    run.shard_pod("calibrate", 0)
+    (before,) = find(slow.namespace, "jobs", CALIBRATE)
     kubectl("-n", slow.namespace, "delete", "pod", run.pod("calibrate"), "--force", "--grace-period=0")
     run.has_done("calibrate")
 
