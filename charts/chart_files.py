@@ -77,15 +77,12 @@ def _dump(document: Any) -> str:
 
 def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
     """The steps with what a template needs to know of each, and the pipeline's parameters."""
-    steps = step_table(pipeline, platform)
-    for step in steps:
-        step["looped"] = any("each" in source for source in step["parameters"].values())
     parameters = pipeline["root"]["inputDefinitions"]["parameters"]
     return {
         "title": "Quantize to INT8",
         "description": pipeline["pipelineInfo"]["description"],
         "parameters": {name: _parameter(parameters[name]) for name in parameters},
-        "steps": steps,
+        "steps": step_table(pipeline, platform),
     }
 
 

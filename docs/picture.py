@@ -1,4 +1,4 @@
-"""The picture of the pipeline, drawn from pipeline.yaml as SVG.
+"""The picture of the pipeline, drawn from the table of its steps as SVG.
 
 Tasks are boxes in rows: each row runs after the one above. An arrow that follows from others is left out: where a
 reaches b and b reaches c, there is none from a to c.
@@ -6,8 +6,7 @@ reaches b and b reaches c, there is none from a to c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
@@ -40,7 +39,7 @@ TIP = (
 )
 
 Links = Mapping[str, frozenset[str]]
-"""Task -> the tasks whose outputs it reads."""
+"""Task -> the tasks that it waits for."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,14 @@ class Task:
     stores: bool
 
 
-def draw(pipeline: Mapping[str, Any], platform: Mapping[str, Any]) -> str:
+def draw(steps: Sequence[Mapping[str, Any]]) -> str:
     """The pipeline as SVG.
 
     Args:
-        pipeline: the first document of a compiled pipeline.
-        platform: the second one, about Kubernetes.
+        steps: the table of its steps, in which pipelines inside it are opened.
     """
-    dag = pipeline["root"]["dag"]["tasks"]
-    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    keyed = {label for label, settings in executors.items() if "secretAsEnv" in settings}
-    tasks = {name: _task(task, pipeline["components"], keyed) for name, task in dag.items()}
-    links = reduced({name: frozenset(_producers(task)) for name, task in dag.items()})
+    tasks = {step["name"]: _task(step) for step in steps}
+    links = reduced({step["name"]: frozenset(step["needs"]) for step in steps})
     return _svg(tasks, links, _places(links))
 
 
@@ -85,21 +80,9 @@ def reduced(links: Links) -> dict[str, frozenset[str]]:
     return {name: direct.difference(*map(ancestors, direct)) for name, direct in links.items()}
 
 
-def _task(task: Mapping[str, Any], components: Mapping[str, Any], keyed: AbstractSet[str]) -> Task:
-    component = components[task["componentRef"]["name"]]
-    if "dag" not in component:
-        return Task(task["taskInfo"]["name"], repeated=False, stores=component["executorLabel"] in keyed)
-    inner = [_task(each, components, keyed) for each in component["dag"]["tasks"].values()]
-    return Task(", ".join(each.label for each in inner), repeated=True, stores=any(each.stores for each in inner))
-
-
-def _producers(value: Any) -> Iterator[str]:
-    """Every producerTask within a task's inputs."""
-    if isinstance(value, dict):
-        if isinstance(value.get("producerTask"), str):
-            yield value["producerTask"]
-        for part in value.values():
-            yield from _producers(part)
+def _task(step: Mapping[str, Any]) -> Task:
+    repeated = any("each" in source for source in step["parameters"].values())
+    return Task(step["displayName"], repeated=repeated, stores=step["stores"])
 
 
 def _places(links: Links) -> dict[str, tuple[int, int]]:

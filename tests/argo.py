@@ -296,8 +296,7 @@ class Workflow:
             yield task, scope, task["name"]
             return
         for item in json.loads(_filled(task["withParam"], scope)):
-            fields = {f"item.{name}": str(value) for name, value in item.items()}
-            yield task, {**scope, **fields, "item": json.dumps(item)}, f"{task['name']}-{item['index']}"
+            yield task, {**scope, "item": json.dumps(item)}, f"{task['name']}-{item['kind']}-{item['shard']}"
 
     def _pod(self, task: Document, scope: dict[str, str], name: str) -> None:
         template = self.templates[task["template"]]

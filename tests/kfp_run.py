@@ -20,7 +20,7 @@ NOISE = ("ignore::UserWarning:kfp", "ignore::ResourceWarning")
 
 def published_by_kfp(engine: Engine) -> Path:
     """The folder that the pipeline publishes the quick start's model to, run once for all tests of this pytest."""
-    return engine.once("kfp", lambda folder: _run(engine, folder)) / "target"
+    return engine.once("kfp", lambda folder: _run(engine, folder)) / "target" / "published"
 
 
 def _run(engine: Engine, folder: Path) -> None:
@@ -47,7 +47,7 @@ def _run(engine: Engine, folder: Path) -> None:
             model_uri="/data/model",
             calibration_uri="/data/calibration.npz",
             validation_uri="/data/validation.npz",
-            target_uri="/target",
+            target_uri="/target/published",
             preprocessing="unit",
             shards=2,
         )

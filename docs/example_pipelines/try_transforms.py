@@ -34,9 +34,9 @@ def compare(before: dsl.Input[dsl.Artifact], after: dsl.Input[dsl.Artifact], met
     return sum(one != other for one, other in zip(first["predictions"], second["predictions"], strict=True))
 
 
-def measured(graph: Any, summary: Any, data: dict[str, Any], name: str) -> Any:
+def measured(graph: Any, data: dict[str, Any], name: str) -> Any:
     """What evaluate writes of a graph; never cached, since the data set's content may change under its URI."""
-    task = evaluate(graph=graph, summary=summary, **data)
+    task = evaluate(graph=graph, **data)
     return dressed(task, name, RUN, stores=True, cached=False).output
 
 
@@ -57,12 +57,12 @@ def try_transforms(model_uri: str, dataset_uri: str, preprocessing: str, transfo
     model = dressed(fetch_model(uri=model_uri), "Fetch model", LIGHT, stores=True, cached=False).output
     summary = dressed(summarize_graph(model=model), "Summarize", GRAPH).output
     frozen = dressed(freeze_graph(model=model, summary=summary), "Freeze", GRAPH).output
-    task = transform_graph(graph=frozen, summary=summary, transforms=transforms)
+    task = transform_graph(graph=frozen, transforms=transforms)
     changed = dressed(task, "Transform", GRAPH).output
     data = {"dataset_uri": dataset_uri, "preprocessing": preprocessing, "batch_size": 50, "limit": limit}
     compared = compare(
-        before=measured(frozen, summary, data, "Evaluate before"),
-        after=measured(changed, summary, data, "Evaluate after"),
+        before=measured(frozen, data, "Evaluate before"),
+        after=measured(changed, data, "Evaluate after"),
     )
     different: int = dressed(compared, "Compare", LIGHT).outputs["Output"]
     return different

@@ -7,7 +7,7 @@ same time, at most (10; 0 for all): Kubeflow wants that number when a pipeline i
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import click
 from kfp import compiler, dsl
@@ -18,87 +18,151 @@ from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 COMPILED = Path(__file__).with_name("pipeline.yaml")
 
 PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "10"))
-"""Shards of a loop at the same time, at most; 0 for all. Unbounded, their pods keep those of other runs waiting."""
+"""Turns of a loop at the same time, at most; 0 for all. Unbounded, their pods keep those of other runs waiting."""
 
 
-def _fetch(uri: Any) -> Any:
-    return dressed(components.fetch_model(uri=uri), "Fetch model", LIGHT, stores=True, cached=False).output
+class Prepared(NamedTuple):
+    """What preparation hands on."""
+
+    fp32_graph: dsl.Model
 
 
-def _summarize(model: Any, input_names: Any, output_names: Any) -> Any:
-    task = components.summarize_graph(model=model, input_names=input_names, output_names=output_names)
-    return dressed(task, "Summarize", GRAPH).output
+class Calibrated(NamedTuple):
+    """What calibration hands on."""
+
+    quantized_graph: dsl.Model
+    log: dsl.Artifact
 
 
-def _plan(name: str, **settings: Any) -> Any:
-    task = components.plan_shards(**settings)
-    return dressed(task, name, LIGHT, stores=True, cached=False)
+class Lowered(NamedTuple):
+    """What lowering hands on."""
+
+    int8_graph: dsl.Model
 
 
-def _transform(graph: Any, summary: Any, transforms: str, name: str) -> Any:
-    task = components.transform_graph(graph=graph, summary=summary, transforms=transforms)
-    return dressed(task, name, GRAPH).output
+class Evaluated(NamedTuple):
+    """What evaluation hands on."""
+
+    evaluations: dsl.Artifact
+    timings: dsl.Artifact
 
 
-def _calibrate(graph: Any, summary: Any, plan: Any, recipe: Any, reading: dict[str, Any]) -> Any:
-    """The merged log of all shards, each calibrated in a pod of its own.
+@dsl.pipeline(name="prepare-model")
+def prepare_model(
+    model_uri: str,
+    calibration_uri: str,
+    validation_uri: str,
+    target_uri: str,
+    work_uri: str,
+    preprocessing: str,
+    input_names: str,
+    output_names: str,
+    recipe: str,
+    tolerance: float,
+    reuse: bool,
+) -> Prepared:
+    """The model as an optimized frozen graph, when all parameters have been looked at."""
+    version = components.look_up(
+        model_uri=model_uri,
+        calibration_uri=calibration_uri,
+        validation_uri=validation_uri,
+        target_uri=target_uri,
+        work_uri=work_uri,
+        preprocessing=preprocessing,
+        recipe=recipe,
+        tolerance=tolerance,
+        reuse=reuse,
+    )
+    version = dressed(version, "Look up", LIGHT, stores=True, cached=False).output
+    model = dressed(components.fetch_model(uri=model_uri, version=version), "Fetch model", LIGHT, stores=True).output
+    summary = components.summarize_graph(model=model, input_names=input_names, output_names=output_names)
+    summary = dressed(summary, "Summarize", GRAPH).output
+    frozen = dressed(components.freeze_graph(model=model, summary=summary), "Freeze", GRAPH).output
+    return Prepared(dressed(components.optimize(graph=frozen), "Optimize", GRAPH).output)
+
+
+@dsl.pipeline(name="calibrate-ranges")
+def calibrate_ranges(
+    fp32_graph: dsl.Input[dsl.Model],
+    calibration_uri: str,
+    target_uri: str,
+    work_uri: str,
+    preprocessing: str,
+    recipe: str,
+    shards: int,
+    batch_size: int,
+    calibration_limit: int,
+    calibration_seed: int,
+    reuse: bool,
+) -> Calibrated:
+    """The dynamic-range graph and the merged log of its ranges, each shard calibrated in a pod of its own.
 
     The logs come together in the store: as a list of artifacts, few of them would fit the arguments of a pod.
     """
-    with dsl.ParallelFor(plan.outputs["Output"], name="Calibrate shards", parallelism=PARALLELISM) as shard:
-        task = components.calibrate(
-            graph=graph,
-            summary=summary,
-            manifest=plan.outputs["manifest"],
-            plan=plan.outputs["plan"],
-            shard=shard,
-            recipe=recipe,
-            **reading,
-        )
-        dressed(task, "Calibrate", RUN, stores=True, cached=False)
-    merged = components.merge_min_max_logs(plan=plan.outputs["plan"], recipe=recipe).after(task)
-    return dressed(merged, "Merge logs", LIGHT, stores=True, cached=False).output
-
-
-def _lower(dynamic: Any, log: Any, summary: Any, recipe: Any) -> Any:
-    """The INT8 graph: ranges frozen, ops fused."""
-    frozen = components.freeze_ranges(graph=dynamic, log=log, summary=summary, recipe=recipe)
-    ranged = dressed(frozen, "Freeze ranges", GRAPH).output
-    return dressed(components.fuse(graph=ranged, summary=summary, recipe=recipe), "Fuse", GRAPH).output
-
-
-def _evaluate(graph: Any, summary: Any, plan: Any, reading: dict[str, Any], name: str) -> Any:
-    """The accuracy of a graph on all shards, each evaluated in a pod of its own."""
-    with dsl.ParallelFor(plan.outputs["Output"], name=f"Evaluate {name} shards", parallelism=PARALLELISM) as shard:
-        task = components.evaluate_shard(
-            graph=graph,
-            summary=summary,
-            manifest=plan.outputs["manifest"],
-            plan=plan.outputs["plan"],
-            name=name,
-            shard=shard,
-            **reading,
-        )
-        dressed(task, f"Evaluate {name}", RUN, stores=True, cached=False)
-    merged = components.merge_evaluations(plan=plan.outputs["plan"], name=name).after(task)
-    return dressed(merged, f"Merge {name} evaluations", LIGHT, stores=True, cached=False).output
-
-
-def _benchmark(fp32: Any, int8: Any, summary: Any) -> Any:
-    task = components.benchmark(fp32_graph=fp32, int8_graph=int8, summary=summary)
-    return dressed(task, "Benchmark", TIMED, cached=False).output
-
-
-def _publish(int8: Any, report: Any, decisions: Any, target_uri: Any, tolerance: Any) -> Any:
-    task = components.publish_model(
-        int8_graph=int8,
-        result=report.outputs["result"],
-        page=report.outputs["page"],
-        decisions=decisions,
+    quantized = dressed(components.quantize_graph(graph=fp32_graph, recipe=recipe), "Quantize", GRAPH).output
+    logged = dressed(components.insert_logging(graph=quantized), "Insert logging", GRAPH).output
+    plan = components.plan_calibration(
+        graph=logged,
+        dataset_uri=calibration_uri,
+        shards=shards,
+        batch_size=batch_size,
+        preprocessing=preprocessing,
         target_uri=target_uri,
-        tolerance=tolerance,
+        work_uri=work_uri,
+        recipe=recipe,
+        limit=calibration_limit,
+        seed=calibration_seed,
+        reuse=reuse,
     )
-    return dressed(task, "Publish", LIGHT, stores=True, cached=False)
+    plan = dressed(plan, "Plan calibration", LIGHT, stores=True, cached=False)
+    with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
+        task = components.calibrate(graph=logged, turn=turn)
+        dressed(task, "Calibrate shard", RUN, stores=True, cached=False)
+    merged = components.merge_min_max_logs(parts=plan.outputs["parts"]).after(task)
+    return Calibrated(quantized, dressed(merged, "Merge logs", LIGHT, stores=True).output)
+
+
+@dsl.pipeline(name="lower-to-int8")
+def lower_to_int8(quantized_graph: dsl.Input[dsl.Model], log: dsl.Input[dsl.Artifact], recipe: str) -> Lowered:
+    """The INT8 graph: ranges frozen, ops fused."""
+    ranged = components.freeze_ranges(graph=quantized_graph, log=log, recipe=recipe)
+    ranged = dressed(ranged, "Freeze ranges", GRAPH).output
+    return Lowered(dressed(components.fuse(graph=ranged, recipe=recipe), "Fuse", GRAPH).output)
+
+
+@dsl.pipeline(name="evaluate-graphs")
+def evaluate_graphs(
+    fp32_graph: dsl.Input[dsl.Model],
+    int8_graph: dsl.Input[dsl.Model],
+    validation_uri: str,
+    target_uri: str,
+    work_uri: str,
+    preprocessing: str,
+    evaluation_shards: int,
+    batch_size: int,
+    reuse: bool,
+) -> Evaluated:
+    """The accuracy of both graphs on all shards, each evaluated in a pod of its own, and their speed."""
+    plan = components.plan_evaluation(
+        fp32_graph=fp32_graph,
+        int8_graph=int8_graph,
+        dataset_uri=validation_uri,
+        shards=evaluation_shards,
+        batch_size=batch_size,
+        preprocessing=preprocessing,
+        target_uri=target_uri,
+        work_uri=work_uri,
+        reuse=reuse,
+    )
+    plan = dressed(plan, "Plan evaluation", LIGHT, stores=True, cached=False)
+    with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
+        task = components.evaluate_shard(fp32_graph=fp32_graph, int8_graph=int8_graph, turn=turn)
+        dressed(task, "Evaluate shard", RUN, stores=True, cached=False)
+    merged = components.merge_evaluations(parts=plan.outputs["parts"]).after(task)
+    timed = components.benchmark(fp32_graph=fp32_graph, int8_graph=int8_graph)
+    return Evaluated(
+        dressed(merged, "Merge evaluations", LIGHT, stores=True).output, dressed(timed, "Benchmark", TIMED).output
+    )
 
 
 @dsl.pipeline(name="quantize-int8", display_name="Quantize to INT8")
@@ -117,6 +181,8 @@ def quantize_int8(
     calibration_limit: int = flow.CALIBRATION_LIMIT,
     calibration_seed: int = 0,
     tolerance: float = flow.TOLERANCE,
+    work_uri: str = "",
+    reuse: bool = True,
 ) -> None:
     """Turn a trained FP32 TensorFlow model into an INT8 model, and publish it when it is accurate enough.
 
@@ -135,49 +201,59 @@ def quantize_int8(
         calibration_limit: Examples that calibration reads at most; 0 for all.
         calibration_seed: Chooses these at random, the same ones for the same number; 0 takes the first.
         tolerance: Points of top-1 that the INT8 model may lose; beyond it nothing is published.
+        work_uri: The folder for what pods hand on and later runs reuse; the one around target_uri when empty.
+        reuse: Whether what earlier runs made of the same model, examples and settings is taken.
     """
-    model = _fetch(model_uri)
-    summary = _summarize(model, input_names, output_names)
-    frozen = dressed(components.freeze_graph(model=model, summary=summary), "Freeze", GRAPH).output
-    fp32 = _transform(frozen, summary, flow.OPTIMIZE, "Optimize")
-    quantized = components.quantize_graph(graph=fp32, summary=summary, recipe=recipe)
-    dynamic = dressed(quantized, "Quantize", GRAPH).outputs["quantized"]
-    logged = _transform(dynamic, summary, flow.INSERT_LOGGING, "Insert logging")
-    planned = _plan(
-        "Plan shards",
-        dataset_uri=calibration_uri,
+    stored = {"target_uri": target_uri, "work_uri": work_uri, "preprocessing": preprocessing, "reuse": reuse}
+    prepared = prepare_model(
+        model_uri=model_uri,
+        calibration_uri=calibration_uri,
+        validation_uri=validation_uri,
+        input_names=input_names,
+        output_names=output_names,
+        recipe=recipe,
+        tolerance=tolerance,
+        **stored,
+    )
+    fp32 = prepared.set_display_name("Prepare").outputs["fp32_graph"]
+    calibrated = calibrate_ranges(
+        fp32_graph=fp32,
+        calibration_uri=calibration_uri,
+        recipe=recipe,
         shards=shards,
         batch_size=batch_size,
-        limit=calibration_limit,
-        seed=calibration_seed,
-        target_uri=target_uri,
-    )
-    reading = {"preprocessing": preprocessing, "batch_size": batch_size}
-    log = _calibrate(logged, summary, planned, recipe, reading)
-    int8 = _lower(dynamic, log, summary, recipe)
-    judged = _plan(
-        "Plan evaluation",
-        dataset_uri=validation_uri,
-        shards=evaluation_shards,
-        batch_size=batch_size,
-        target_uri=target_uri,
-    )
-    report = components.report(
-        model=model,
-        summary=summary,
-        decisions=quantized.outputs["decisions"],
+        calibration_limit=calibration_limit,
+        calibration_seed=calibration_seed,
+        **stored,
+    ).set_display_name("Calibrate")
+    log = calibrated.outputs["log"]
+    lowered = lower_to_int8(quantized_graph=calibrated.outputs["quantized_graph"], log=log, recipe=recipe)
+    int8 = lowered.set_display_name("Lower").outputs["int8_graph"]
+    evaluated = evaluate_graphs(
         fp32_graph=fp32,
         int8_graph=int8,
-        fp32_evaluation=_evaluate(fp32, summary, judged, reading, "FP32"),
-        int8_evaluation=_evaluate(int8, summary, judged, reading, "INT8"),
-        timings=_benchmark(fp32, int8, summary),
+        validation_uri=validation_uri,
+        evaluation_shards=evaluation_shards,
+        batch_size=batch_size,
+        **stored,
+    ).set_display_name("Evaluate")
+    reported = components.report(
+        fp32_graph=fp32,
+        int8_graph=int8,
+        evaluations=evaluated.outputs["evaluations"],
+        timings=evaluated.outputs["timings"],
         log=log,
         tolerance=tolerance,
     )
-    report = dressed(report, "Report", GRAPH)
-    published = _publish(int8, report, quantized.outputs["decisions"], target_uri, tolerance)
-    clear = components.clear_parts(plan=planned.outputs["plan"], evaluation_plan=judged.outputs["plan"])
-    dressed(clear.after(published), "Clear parts", LIGHT, stores=True, cached=False)
+    reported = dressed(reported, "Report", GRAPH)
+    published = components.publish_model(
+        int8_graph=int8,
+        figures=reported.outputs["figures"],
+        report=reported.outputs["report"],
+        target_uri=target_uri,
+        tolerance=tolerance,
+    )
+    dressed(published, "Publish", LIGHT, stores=True, cached=False)
 
 
 def compile_pipeline(target: Path = COMPILED) -> None:

@@ -38,6 +38,8 @@ OUTPUTS = HERE.parents[1] / "local_outputs"
 @click.option("--limit", "calibration_limit", default=flow.CALIBRATION_LIMIT, help="Calibration examples; 0 for all.")
 @click.option("--seed", "calibration_seed", default=0, help="Choose these at random; 0 takes the first ones.")
 @click.option("--tolerance", default=flow.TOLERANCE, help="Points of top-1 that INT8 may lose.")
+@click.option("--work-uri", default="", help="Folder for what tasks hand on; the one around the target when left out.")
+@click.option("--reuse/--no-reuse", default=True, help="Take what an earlier run calibrated and evaluated.")
 @click.option(
     "--work", type=click.Path(path_type=Path), default=OUTPUTS / "runs", help="Folder for artifacts and logs."
 )
@@ -65,7 +67,7 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
 
 def _print_figures(console: Console, root: Path) -> None:
     """The table of the run, as far as its report task came."""
-    for result in root.glob("*/report/result"):
+    for result in root.glob("*/report/figures"):
         console.print(Result.model_validate_json(result.read_bytes()).table())
 
 

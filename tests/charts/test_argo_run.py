@@ -23,8 +23,11 @@ from servers import StorageServer
 pytestmark = [pytest.mark.servers, pytest.mark.pipeline]
 
 SECRET = "octavo-object-store"
-SHARDS = {"calibrate": 3, "evaluate-fp32": 1, "evaluate-int8": 1}
-"""Pods of each step that has one for each shard."""
+SHARDS = {
+    "calibrate-shard": ["min_max_log-0", "min_max_log-1", "min_max_log-2"],
+    "evaluate-shard": ["fp32-0", "int8-0"],
+}
+"""The turns of each step that has a pod for each of them."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,8 @@ def workflow(manifests: list[Document], store: StorageServer, folder: Path, runn
         "validation_uri": store.uri("validation.npz"),
         "target_uri": store.uri("target"),
         "preprocessing": "unit",
-        "shards": str(SHARDS["calibrate"]),
-        "evaluation_shards": str(SHARDS["evaluate-fp32"]),
+        "shards": "3",
+        "evaluation_shards": "1",
     }
     keys = {name: value for name, value in store.environment.items() if name.startswith("AWS_")}
     return Workflow(manifests, parameters, {SECRET: keys}, folder, runner)
@@ -114,18 +117,20 @@ def test_a_pod_is_its_user_who_may_write_to_its_volumes_alone_within_its_memory(
 @pytest.mark.engine
 def test_every_step_ran_once_and_those_of_shards_once_a_shard(run: Workflow) -> None:
     steps = {name for name in run.templates if name != run.spec["entrypoint"]}
-    shards = [f"{name}-{number}" for name, several in SHARDS.items() for number in range(several)]
+    turns = [f"{name}-{turn}" for name, several in SHARDS.items() for turn in several]
 
-    assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *shards])
+    assert sorted(run.ran) == sorted([*(steps - SHARDS.keys()), *turns])
 
 
 @pytest.mark.int8
 @pytest.mark.engine
 @pytest.mark.usefixtures("run")
-def test_each_shard_left_its_log_under_one_prefix(store: StorageServer) -> None:
-    logs = {each.name for each in list_objects(store.uri("octavo/octavo-x7k2p-0b1c/calibrate/log"))}
+def test_what_the_shards_left_was_merged_beside_the_target_and_is_no_longer_kept_by_itself(
+    store: StorageServer,
+) -> None:
+    left = {each.name.partition("/")[2] for each in list_objects(store.uri(".octavo-parts"))}
 
-    assert logs == {str(number) for number in range(SHARDS["calibrate"])}
+    assert left == {"manifest.jsonl", "plan.json", "merged/min_max_log", "merged/fp32", "merged/int8"}
 
 
 @pytest.mark.int8
@@ -144,14 +149,14 @@ def test_a_pod_that_dies_once_is_tried_again_and_one_that_always_dies_ends_the_w
 
     def dying(pod: Pod) -> subprocess.CompletedProcess[str]:
         times = sum(name == pod.name for name in made.ran)
-        if pod.name == "plan-shards" or times == 1:
+        if pod.name == "summarize" or times == 1:
             pod.container["command"] = ["false"]
         return process(pod)
 
     made = workflow(manifests, store, tmp_path, dying)
-    with pytest.raises(WorkflowFailedError, match="plan-shards: exit status 1"):
+    with pytest.raises(WorkflowFailedError, match="summarize: exit status 1"):
         made.run()
-    assert made.ran.count("plan-shards") == 6
+    assert made.ran.count("summarize") == 6
     assert made.ran.count("fetch-model") == 2
 
 
@@ -160,9 +165,9 @@ def test_a_step_that_says_why_it_cannot_go_on_is_not_tried_again(
 ) -> None:
     made = workflow(manifests, store, tmp_path, AsProcess())
     made.globals["workflow.parameters.model_uri"] = store.uri("no-such-model")
-    with pytest.raises(WorkflowFailedError, match=r"fetch-model: exit status 2\n.*no-such-model"):
+    with pytest.raises(WorkflowFailedError, match=r"look-up: exit status 2\n.*no-such-model"):
         made.run()
-    assert made.ran.count("fetch-model") == 1
+    assert made.ran.count("look-up") == 1
 
 
 def test_a_run_without_its_parameters_is_refused(

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import kubernetes_validate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.client import ApiClient
 
 from octavo.errors import SpecError
-from octavo.indexed_job.manifest import job_manifest, job_name
+from octavo.indexed_job.manifest import inputs_of, job_manifest, job_name
 from octavo.indexed_job.settings import JobSettings
 from pods import KEY, RESOURCES, RESTRICTED, SETTINGS, argo_pod, kubeflow_pod
-
-CHECKSUM = "0123456789abcdef"
 
 
 def made(pod: dict[str, Any], **settings: Any) -> dict[str, Any]:
@@ -120,25 +121,23 @@ def test_without_an_account_of_their_own_shards_have_the_steps() -> None:
     assert made(kubeflow_pod())["spec"]["template"]["spec"]["serviceAccountName"] == "pipeline-runner"
 
 
-@given(st.text(min_size=1))
-def test_every_step_has_a_name_that_hosts_and_labels_may_have(step: str) -> None:
-    name = job_name(step, CHECKSUM)
+@given(st.sampled_from(["calibrate", "evaluate"]), st.text(min_size=1), st.text(min_size=1))
+def test_every_loop_has_a_name_of_its_own_that_hosts_and_labels_may_have(step: str, parts: str, other: str) -> None:
+    name = job_name(step, parts)
 
-    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+    assert re.fullmatch(rf"octavo-{step}-[0-9a-f]{{16}}", name)
     assert len(f"{name}-99999") <= 63
-    assert name.endswith(CHECKSUM)
+    assert (job_name(step, other) == name) is (other == parts)
 
 
-@pytest.mark.parametrize(
-    ("step", "name"),
-    [
-        ("calibrate", f"octavo-calibrate-{CHECKSUM}"),
-        ("evaluate-FP32", f"octavo-evaluate-fp32-{CHECKSUM}"),
-        ("evaluate-" + "x" * 100, f"octavo-evaluate-xxxxxxx-{CHECKSUM}"),
-    ],
-)
-def test_a_jobs_name_tells_the_step(step: str, name: str) -> None:
-    assert job_name(step, CHECKSUM) == name
+def test_a_job_leads_to_what_its_pods_need() -> None:
+    assert inputs_of(client_job(made(argo_pod()))) == "s3://b/parts/inputs"
+
+
+def client_job(document: dict[str, Any]) -> Any:
+    """The Job as the client gives it back."""
+    response = SimpleNamespace(data=json.dumps(document))
+    return ApiClient().deserialize(response, "V1Job")
 
 
 @pytest.mark.parametrize(

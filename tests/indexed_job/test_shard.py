@@ -2,130 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from images import write_arrays
 from logged import logged_graph
 from octavo.cli import main
-from octavo.data.plan import make_plan, read_plan
+from octavo.data.parts import Parts
 from octavo.errors import DataError, OctavoError
-from octavo.files import write_json
 from octavo.graph import save_graph
-from octavo.indexed_job.inputs import Work, checksum, fetch, put
-from octavo.merge_min_max_logs.merge import merge_planned
-from octavo.plan_shards.plan import plan_shards
+from octavo.graph_folder import GraphFolder, new_graph_folder
+from octavo.indexed_job.inputs import Work, new_inputs, put, read_work
+from octavo.merge_min_max_logs.merge import merge_parts
+from octavo.plan_shards.loops import plan_loop
 from octavo.storage import list_objects
 
 EXAMPLES = 9
 
 
-def artifacts_of(folder: Path, shards: int) -> dict[str, Path]:
-    """The files that calibrate reads, for a plan of so many shards."""
-    folder.mkdir()
-    save_graph(logged_graph(), folder / "graph")
+def begun(folder: Path, shards: int) -> tuple[Parts, str]:
+    """A loop over calibrate of so many shards, and what the pods of its Job need."""
+    graph = logged(folder)
     pixels = np.random.default_rng(3).integers(0, 256, (EXAMPLES, 6, 6, 3), np.uint8)
     data = write_arrays(folder / "d.npz", x=pixels)
-    write_json(folder / "summary", {"input_names": ["image"], "output_names": [], "unsettled": []})
-    planned = plan_shards(data, shards=shards, batch_size=1, manifest=folder / "manifest")
-    write_json(folder / "plan", make_plan(planned, str(folder / "target")).model_dump())
-    return {name: folder / name for name in ("graph", "summary", "manifest", "plan")}
+    parts, _, turns = plan_loop(
+        {"min_max_log": graph},
+        dataset_uri=data,
+        shards=shards,
+        batch_size=1,
+        preprocessing="unit",
+        home=str(folder / "home"),
+    )
+    work = Work(step="calibrate", turns=tuple(turns))
+    inputs = new_inputs(parts.folder)
+    put(work, {"min_max_log": graph}, inputs, folder)
+    return parts, inputs
 
 
-def put_work(artifacts: Mapping[str, Path], place: Path) -> str:
-    parameters = {"preprocessing": "unit", "batch_size": 1, "recipe": ""}
-    work = Work(component="calibrate", parameters=parameters, artifacts=tuple(artifacts))
-    return put(work, artifacts, "inputs", place)
+def logged(folder: Path) -> GraphFolder:
+    graph = new_graph_folder(folder / "graph")
+    save_graph(logged_graph(), graph.graph)
+    summary = {"input_names": ["image"], "output_names": [], "unsettled": [], "inputs": [], "notes": []}
+    graph.summary.write_text(json.dumps(summary))
+    return graph
 
 
-def run_shard(folder: str, index: int) -> int | str | None:
+def run_shard(inputs: str, index: int) -> int | str | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JOB_COMPLETION_INDEX", str(index))
         with pytest.raises(SystemExit) as end:
-            main(["run-shard", f"--inputs={folder}"])
+            main(["run-shard", f"--inputs={inputs}"])
     return end.value.code
 
 
-@pytest.mark.parametrize("shards", [1, 3, EXAMPLES])
+@pytest.mark.parametrize("shards", [3, EXAMPLES])
 def test_the_logs_of_all_indexes_merge_to_the_bytes_of_one_shards(shards: int, tmp_path: Path) -> None:
     merged = dict[int, bytes]()
     for number in (1, shards):
-        artifacts = artifacts_of(tmp_path / f"{number}-of-{shards}-{len(merged)}", number)
-        folder = put_work(artifacts, tmp_path)
-        assert [run_shard(folder, index) for index in range(number)] == [0] * number
-        merge_planned(artifacts["plan"], tmp_path / "merged")
-        merged[number] = (tmp_path / "merged").read_bytes()
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        parts, inputs = begun(folder, number)
+        assert [run_shard(inputs, index) for index in range(number)] == [0] * number
+        merge_parts(parts.folder, folder / "merged")
+        merged[number] = (folder / "merged").read_bytes()
 
     assert merged[1] == merged[shards]
     assert b"requant" in merged[1]
 
 
-def test_an_index_says_what_it_runs_and_one_that_is_not_planned_is_refused(
+def test_an_index_says_what_it_has_made_and_one_that_the_job_has_not_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = put_work(artifacts_of(tmp_path / "a", 3), tmp_path)
+    parts, inputs = begun(tmp_path, 3)
 
-    assert run_shard(folder, 3) == 2
-    assert capsys.readouterr().err == "octavo: error: there is no shard 3: the plan has 3, from 0 on\n"
-    assert run_shard(folder, 2) == 0
-    assert "shard 2 of 3: examples 6 to 8" in capsys.readouterr().out
-
-
-def test_what_the_pods_need_goes_with_what_they_leave(tmp_path: Path) -> None:
-    artifacts = artifacts_of(tmp_path / "a", 3)
-    folder = put_work(artifacts, tmp_path)
-    run_shard(folder, 0)
-
-    plan = read_plan(artifacts["plan"])
-    assert folder.startswith(plan.folder)
-    assert plan.clear() == len(["graph", "summary", "manifest", "plan", "work.json", "a log"])
+    assert run_shard(inputs, 3) == 2
+    assert capsys.readouterr().err == "octavo: error: there is no index 3: the Job has 3, from 0 on\n"
+    assert run_shard(inputs, 2) == 0
+    assert f"shard 2: {parts.folder}/min_max_log/00002" in capsys.readouterr().out
 
 
-def test_what_is_there_is_not_stored_again(tmp_path: Path) -> None:
-    artifacts = artifacts_of(tmp_path / "a", 3)
-    before = [(each.uri, Path(each.uri).stat().st_mtime_ns) for each in list_objects(put_work(artifacts, tmp_path))]
-    after = [(each.uri, Path(each.uri).stat().st_mtime_ns) for each in list_objects(put_work(artifacts, tmp_path))]
+def test_what_the_pods_need_lies_in_the_loops_folder_and_is_taken_for_no_result(tmp_path: Path) -> None:
+    parts, inputs = begun(tmp_path, 3)
+    run_shard(inputs, 0)
 
-    assert after == before
-
-
-def test_a_store_that_was_left_in_the_middle_is_filled(tmp_path: Path) -> None:
-    artifacts = artifacts_of(tmp_path / "a", 3)
-    folder = put_work(artifacts, tmp_path)
-    (Path(folder) / "work.json").unlink()
-    (Path(folder) / "graph").unlink()
-    put_work(artifacts, tmp_path)
-
-    (tmp_path / "place").mkdir()
-    assert fetch(folder, tmp_path / "place")[1]["graph"].read_bytes() == artifacts["graph"].read_bytes()
+    assert inputs.startswith(f"{parts.folder}/job-")
+    assert {each.name for each in list_objects(inputs)} == {
+        "min_max_log/graph.pb",
+        "min_max_log/summary.json",
+        "work.json",
+    }
+    assert [turn.shard for turn in parts.open_turns(parts.plan())] == [1, 2]
 
 
 def test_a_folder_without_work_is_told(tmp_path: Path) -> None:
-    (tmp_path / "work.json").write_text('{"component": 3}')
+    (tmp_path / "work.json").write_text('{"step": "bake", "turns": []}')
 
-    with pytest.raises(DataError, match="does not say what to do: \\('component',\\): Input should be a valid string"):
-        fetch(str(tmp_path), tmp_path)
+    with pytest.raises(DataError, match=r"does not say what to do: \('step',\): Input should be 'calibrate' or"):
+        read_work(str(tmp_path))
     with pytest.raises(OctavoError, match=r"work\.json"):
-        fetch(str(tmp_path / "none"), tmp_path)
-
-
-@given(st.dictionaries(st.text(min_size=1), st.text() | st.integers()), st.binary(), st.binary())
-def test_work_that_differs_in_a_byte_has_another_checksum(
-    tmp_path_factory: pytest.TempPathFactory, parameters: dict[str, str | int], content: bytes, other: bytes
-) -> None:
-    file = tmp_path_factory.getbasetemp() / "artifact"
-
-    def of(component: str, given: dict[str, str | int], whole: bytes) -> str:
-        file.write_bytes(whole)
-        return checksum(component, given, {"graph": file})
-
-    mine = of("calibrate", parameters, content)
-    assert of("calibrate", dict(reversed(parameters.items())), content) == mine
-    assert (of("calibrate", parameters, other) == mine) is (other == content)
-    assert of("calibrate", {**parameters, "more": ""}, content) != mine or parameters.get("more") == ""
-    assert of("evaluate_shard", parameters, content) != mine
+        read_work(str(tmp_path / "none"))

@@ -153,6 +153,27 @@ def test_a_loop_over_an_untyped_list_gives_text_to_a_number(compiled: Callable[[
     assert fault.startswith("Use: number is NUMBER_INTEGER and gets text")
 
 
+def test_two_artifacts_from_outputs_of_one_name_are_told_and_of_two_names_are_well(
+    compiled: Callable[[Any], Path],
+) -> None:
+    @dsl.component(base_image=IMAGE, install_kfp_package=False)
+    def make(made: dsl.Output[dsl.Model], other: dsl.Output[dsl.Model]) -> None:
+        print(made, other)
+
+    @dsl.component(base_image=IMAGE, install_kfp_package=False)
+    def take(one: dsl.Input[dsl.Model], two: dsl.Input[dsl.Model]) -> None:
+        print(one, two)
+
+    @dsl.pipeline
+    def alike() -> None:
+        first, second = (dressed(make(), name, LIGHT) for name in ("First", "Second"))
+        dressed(take(one=first.outputs["made"], two=second.outputs["made"]), "Alike", LIGHT)
+        dressed(take(one=first.outputs["made"], two=second.outputs["other"]), "Apart", LIGHT)
+
+    (fault,) = lint(compiled(alike))
+    assert fault.startswith("Alike: one and two both come from an output called made")
+
+
 def test_a_loop_over_a_typed_list_is_well(compiled: Callable[[Any], Path]) -> None:
     assert lint(compiled(looped(count))) == []
 

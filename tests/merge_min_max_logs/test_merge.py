@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.cli import cli
-from octavo.data.plan import make_plan
+from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
-from octavo.errors import CalibrationError
+from octavo.data.versions import data_version
+from octavo.errors import CalibrationError, DataError
 from octavo.files import write_json
 from octavo.graph.log_records import format_examples, format_record
 from octavo.graph.min_max_log import read_log_file
-from octavo.merge_min_max_logs.merge import merge_logs, merge_planned, missing_examples
+from octavo.merge_min_max_logs.merge import LOG, merge_logs, merge_parts, missing_examples
+from octavo.storage import list_objects
 from whole_logs import whole
 
 NODES = ("a", "b/c", "z")
@@ -129,15 +133,61 @@ def test_the_command_compares_the_logs_with_the_planned_shards(tmp_path: Path) -
 
 
 def test_a_thousand_shards_come_together_to_the_bytes_of_one(tmp_path: Path) -> None:
-    shards = [Shard(index=index, start=2 * index, stop=2 * index + 2) for index in range(1000)]
-    plan = make_plan(shards, str(tmp_path / "target"))
-    write_json(tmp_path / "plan", plan.model_dump())
+    parts, shards = begun(tmp_path, 1000)
     for each in reversed(shards):
         (tmp_path / "log").write_text("\n".join(shard(each.start, each.stop)))
-        plan.leave("min_max_log", each, tmp_path / "log")
+        parts.leave(LOG, each, tmp_path / "log")
 
-    merge_planned(tmp_path / "plan", tmp_path / "merged")
+    merge_parts(parts.folder, tmp_path / "merged")
     assert (tmp_path / "merged").read_bytes() == merged(tmp_path, shard(0, 2000))
+
+
+def begun(folder: Path, count: int, recipe: str = "") -> tuple[Parts, tuple[Shard, ...]]:
+    """A loop over shards of two examples."""
+    (folder / "data.npz").write_text("")
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text(json.dumps({"uri": str(folder / "data.npz")}))
+    shards = tuple(Shard(index=index, start=2 * index, stop=2 * index + 2) for index in range(count))
+    plan = Plan(
+        kinds=(LOG,), shards=shards, batch_size=2, preprocessing="unit", recipe=recipe, data=data_version(manifest)
+    )
+    parts = Parts(str(folder / "parts"))
+    parts.begin(plan, manifest)
+    return parts, shards
+
+
+def test_what_was_merged_once_is_taken_again_without_the_shards_logs(tmp_path: Path) -> None:
+    parts, shards = begun(tmp_path, 2)
+    for each in shards:
+        (tmp_path / "log").write_text("\n".join(shard(each.start, each.stop)))
+        parts.leave(LOG, each, tmp_path / "log")
+    first = merge_parts(parts.folder, tmp_path / "merged")
+    assert not [entry for entry in list_objects(parts.folder) if entry.name.startswith(LOG)]
+    (tmp_path / "data.npz").write_text("changed since")
+    assert merge_parts(parts.folder, tmp_path / "again").examples == first.examples
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "merged").read_bytes()
+
+
+def test_logs_of_data_that_was_changed_meanwhile_are_not_merged(tmp_path: Path) -> None:
+    parts, shards = begun(tmp_path, 1)
+    (tmp_path / "log").write_text("\n".join(shard(0, 2)))
+    parts.leave(LOG, shards[0], tmp_path / "log")
+    (tmp_path / "data.npz").write_text("changed")
+    with pytest.raises(DataError, match="the data set was changed while it was read"):
+        merge_parts(parts.folder, tmp_path / "merged")
+    assert not parts.settled(LOG, tmp_path / "settled")
+
+
+def test_a_loop_heeds_the_recipe_on_how_many_examples_are_required(tmp_path: Path) -> None:
+    for required, fine in ((1.0, False), (0.5, True)):
+        (tmp_path / str(required)).mkdir()
+        recipe = f"calibration: {{required_examples: {required}}}"
+        parts, shards = begun(tmp_path / str(required), 2, recipe)
+        for each, text in zip(shards, (shard(0, 2), whole(format_examples(2, 4, missing=True))), strict=True):
+            (tmp_path / "log").write_text("\n".join(text))
+            parts.leave(LOG, each, tmp_path / "log")
+        with nullcontext() if fine else pytest.raises(CalibrationError, match="the recipe wants 100 %"):
+            merge_parts(parts.folder, tmp_path / "merged")
 
 
 def test_failed_shards_are_left_out_only_as_far_as_the_recipe_allows(tmp_path: Path) -> None:

@@ -19,16 +19,25 @@ from octavo.image import IMAGE
 
 Documents = tuple[dict[str, Any], dict[str, Any]]
 
+NESTED = {"Prepare", "Calibrate", "Lower", "Evaluate"}
+"""Pipelines inside the pipeline, and what a loop is called."""
+
+LOOP = "Shards"
+
 DISPLAY_NAMES = {
-    "Fetch model", "Summarize", "Freeze", "Optimize", "Quantize", "Insert logging", "Plan shards",
-    "Calibrate shards", "Calibrate", "Merge logs", "Freeze ranges", "Fuse", "Evaluate FP32", "Evaluate INT8",
-    "Benchmark", "Report", "Publish", "Plan evaluation", "Evaluate FP32 shards", "Evaluate INT8 shards",
-    "Merge FP32 evaluations", "Merge INT8 evaluations", "Clear parts",
+    "Look up", "Fetch model", "Summarize", "Freeze", "Optimize", "Quantize", "Insert logging", "Plan calibration",
+    "Calibrate shard", "Merge logs", "Freeze ranges", "Fuse", "Plan evaluation", "Evaluate shard", "Merge evaluations",
+    "Benchmark", "Report", "Publish", *NESTED, LOOP,
 }  # fmt: skip
 
+STORES = {
+    "Look up", "Fetch model", "Plan calibration", "Calibrate shard", "Merge logs", "Plan evaluation", "Evaluate shard",
+    "Merge evaluations", "Publish",
+}  # fmt: skip
+"""Pods that read or write object storage."""
 
-LEAVING_AND_GATHERING = {"Merge logs", "Merge FP32 evaluations", "Merge INT8 evaluations", "Clear parts"}
-"""Pods that read or clear what those of a loop left in the store."""
+MERGES = {"Merge logs": "Calibrate shard", "Merge evaluations": "Evaluate shard"}
+"""What waits for all turns of a loop -> what runs in the loop."""
 
 
 def dags(pipeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -42,8 +51,19 @@ def tasks(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def pods(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Display name -> task, without loops."""
-    return {name: task for name, task in tasks(pipeline).items() if "parameterIterator" not in task}
+    """Display name -> task, without loops and nested pipelines."""
+    return {name: task for name, task in tasks(pipeline).items() if name not in {*NESTED, LOOP}}
+
+
+def loops(pipeline: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
+    """What runs in a loop -> the loop's task, the DAG it stands in, and its key there."""
+    found = {}
+    for dag in dags(pipeline):
+        for key, task in dag["tasks"].items():
+            if "parameterIterator" in task:
+                (inner,) = pipeline["components"][task["componentRef"]["name"]]["dag"]["tasks"].values()
+                found[inner["taskInfo"]["name"]] = (task, dag, key)
+    return found
 
 
 def container(pipeline: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
@@ -103,20 +123,21 @@ def test_every_pod_passes_the_restricted_standard_as_whatever_user_the_namespace
     assert [each["securityContext"] for each in settings.values()] == [{"runAsNonRoot": True}] * len(settings)
 
 
-def test_what_reads_or_writes_mutable_things_or_the_clock_is_never_cached(documents: Documents) -> None:
+def test_what_looks_at_the_outside_world_is_done_anew_and_the_rest_follows_from_what_it_saw(
+    documents: Documents,
+) -> None:
     fresh = {name for name, task in pods(documents[0]).items() if not task["cachingOptions"].get("enableCache")}
 
     assert fresh == {
-        "Fetch model",
-        "Plan shards",
-        "Plan evaluation",
-        "Calibrate",
-        "Evaluate FP32",
-        "Evaluate INT8",
-        "Benchmark",
-        "Publish",
-        *LEAVING_AND_GATHERING,
-    }
+        "Look up", "Plan calibration", "Calibrate shard", "Plan evaluation", "Evaluate shard", "Publish"
+    }  # fmt: skip
+    inputs = pods(documents[0])["Fetch model"]["inputs"]["parameters"]
+    assert inputs["version"] == {"taskOutputParameter": {"outputParameterKey": "Output", "producerTask": "look-up"}}
+    for merge, turn in MERGES.items():
+        task = pods(documents[0])[merge]["inputs"]
+        assert set(task["parameters"]) == {"parts"}
+        assert "artifacts" not in task, "the folder's name says of which graphs and data it is"
+        assert set(pods(documents[0])[turn]["inputs"]["parameters"]) == {"turn"}
 
 
 def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_absent(
@@ -130,10 +151,7 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
     }
 
     with_secret = {key: settings for key, settings in executors.items() if settings.keys() != {"securityContext"}}
-    assert {label[key] for key in with_secret} == {
-        "Fetch model", "Plan shards", "Plan evaluation", "Calibrate", "Evaluate FP32", "Evaluate INT8", "Publish",
-        *LEAVING_AND_GATHERING,
-    }  # fmt: skip
+    assert {label[key] for key in with_secret} == STORES
     for settings in with_secret.values():
         (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
         assert as_env["secretName"] == as_volume["secretName"] == "octavo-object-store"
@@ -141,17 +159,13 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
         assert as_volume["optional"]
 
 
-LOOPS = {
-    "Calibrate shards": "plan-shards",
-    "Evaluate FP32 shards": "plan-shards-2",
-    "Evaluate INT8 shards": "plan-shards-2",
-}
+LOOPS = {"Calibrate shard": "plan-calibration", "Evaluate shard": "plan-evaluation"}
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_a_loop_runs_over_typed_shards_that_come_as_an_unnamed_output(documents: Documents, name: str) -> None:
+def test_a_loop_runs_over_typed_turns_that_come_as_an_unnamed_output(documents: Documents, name: str) -> None:
     pipeline = documents[0]
-    loop = tasks(pipeline)[name]
+    loop, _, _ = loops(pipeline)[name]
     item = loop["parameterIterator"]["itemInput"]
     inputs = pipeline["components"][loop["componentRef"]["name"]]["inputDefinitions"]["parameters"]
 
@@ -160,53 +174,49 @@ def test_a_loop_runs_over_typed_shards_that_come_as_an_unnamed_output(documents:
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_only_the_shards_reach_a_loop_as_another_tasks_parameter(documents: Documents, name: str) -> None:
+def test_only_the_turns_reach_a_loop_as_another_tasks_parameter(documents: Documents, name: str) -> None:
     # kfp.local replaces every such parameter by the loop's item
-    parameters = tasks(documents[0])[name]["inputs"]["parameters"]
+    parameters = loops(documents[0])[name][0]["inputs"]["parameters"]
 
-    from_tasks = [name for name, source in parameters.items() if "taskOutputParameter" in source]
-    assert from_tasks == [f"pipelinechannel--{LOOPS[name]}-Output"]
+    assert list(parameters) == [f"pipelinechannel--{LOOPS[name]}-Output"]
 
 
 def test_no_pod_takes_what_every_turn_of_a_loop_made(documents: Documents) -> None:
     # such a list, some 660 bytes a turn, is one word of the pod's command line, and Linux takes words of 128 KiB
     pipeline = documents[0]
-    loops = {key for key, task in pipeline["root"]["dag"]["tasks"].items() if "parameterIterator" in task}
-    for task in pods(pipeline).values():
-        given = task.get("inputs", {})
-        sources = [*given.get("artifacts", {}).values(), *given.get("parameters", {}).values()]
-        taken = {
-            inner["producerTask"]
-            for each in sources
-            for inner in each.values()
-            if isinstance(inner, dict)
-            if "producerTask" in inner
-        }
-        assert not taken & loops, task["taskInfo"]["name"]
+    for name in LOOPS:
+        component = pipeline["components"][pods(pipeline)[name]["componentRef"]["name"]]
+        assert "outputDefinitions" not in component
     assert "isArtifactList" not in json.dumps(pipeline)
 
 
-@pytest.mark.parametrize(
-    ("merge", "loop"),
-    [
-        ("Merge logs", "Calibrate shards"),
-        ("Merge FP32 evaluations", "Evaluate FP32 shards"),
-        ("Merge INT8 evaluations", "Evaluate INT8 shards"),
-    ],
-)
-def test_a_merge_waits_for_every_turn_of_its_loop(merge: str, loop: str, documents: Documents) -> None:
-    keys = {task["taskInfo"]["name"]: key for key, task in documents[0]["root"]["dag"]["tasks"].items()}
+@pytest.mark.parametrize("merge", MERGES)
+def test_a_merge_waits_for_every_turn_of_its_loop(merge: str, documents: Documents) -> None:
+    _, dag, key = loops(documents[0])[MERGES[merge]]
+    (task,) = [task for task in dag["tasks"].values() if task["taskInfo"]["name"] == merge]
 
-    assert keys[loop] in tasks(documents[0])[merge]["dependentTasks"]
+    assert key in task["dependentTasks"]
+
+
+def test_no_two_inputs_of_a_task_come_from_outputs_of_the_same_name(documents: Documents) -> None:
+    # of two such edges the user interface draws one
+    for dag in dags(documents[0]):
+        for task in dag["tasks"].values():
+            given = task.get("inputs", {}).get("artifacts", {}).values()
+            sources = [each["taskOutputArtifact"] for each in given if "taskOutputArtifact" in each]
+            names = [each["outputArtifactKey"] for each in sources]
+            assert len(names) == len(set(names)), task["taskInfo"]["name"]
 
 
 def limits(pipeline: dict[str, Any]) -> dict[str, int | None]:
     """Loop -> how many of its turns may go on at the same time; None for all."""
-    return {name: tasks(pipeline)[name].get("iteratorPolicy", {}).get("parallelismLimit") for name in LOOPS}
+    return {
+        name: loop.get("iteratorPolicy", {}).get("parallelismLimit") for name, (loop, _, _) in loops(pipeline).items()
+    }
 
 
 @pytest.mark.parametrize(("given", "limit"), [("7", 7), ("0", None)])
-def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(
+def test_the_turns_that_run_at_the_same_time_are_a_number_of_the_compilation(
     pipeline_folder: Path, tmp_path: Path, given: str, limit: int | None
 ) -> None:
     compiled = tmp_path / "pipeline.yaml"
@@ -217,7 +227,7 @@ def test_the_shards_that_run_at_the_same_time_are_a_number_of_the_compilation(
     assert limits(limited) == dict.fromkeys(LOOPS, limit)
 
 
-def test_ten_shards_of_a_loop_run_at_the_same_time_where_no_number_is_given(documents: Documents) -> None:
+def test_ten_turns_of_a_loop_run_at_the_same_time_where_no_number_is_given(documents: Documents) -> None:
     assert limits(documents[0]) == dict.fromkeys(LOOPS, 10)
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from octavo import components
 from octavo.cli import main
-from octavo.data.plan import make_plan
+from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
-from octavo.files import write_json
+from octavo.data.versions import data_version
 from octavo.graph.log_records import format_examples
+from octavo.graph_folder import new_graph_folder
+from octavo.storage import list_objects
 from quickstart import QUICKSTART
 from whole_logs import whole
-
-FLAGS = {"shard", "preprocessing", "batch_size"}
-"""The inputs of calibrate that are no files."""
 
 
 def run(*words: object) -> int | str | None:
@@ -30,53 +29,90 @@ def record(node: str, low: float, high: float) -> str:
     return f";{node}__print__;__requant_min_max:[{low}][{high}]"
 
 
-def test_a_returned_list_goes_to_the_file_or_to_standard_output(
+def test_what_is_returned_goes_to_the_file_or_to_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = f"--dataset-uri={QUICKSTART.calibration}"
-    files = (f"--manifest={tmp_path / 'manifest'}", f"--plan={tmp_path / 'plan'}")
-    words = ("plan-shards", data, "--shards=2", "--batch-size=10", f"--target-uri={tmp_path / 'target'}", *files)
+    given = {
+        "model-uri": QUICKSTART.model,
+        "calibration-uri": QUICKSTART.calibration,
+        "validation-uri": QUICKSTART.validation,
+        "target-uri": tmp_path / "target",
+        "preprocessing": "unit",
+        "reuse": "true",
+    }
+    words = ("look-up", *(f"--{name}={value}" for name, value in given.items()))
 
-    assert run(*words, f"--output={tmp_path / 'out' / 'shards'}") == 0
+    assert run(*words, f"--output={tmp_path / 'out' / 'version'}") == 0
     assert run(*words) == 0
-    shards = json.loads((tmp_path / "out" / "shards").read_text())
-    assert [shard["index"] for shard in shards] == [0, 1]
-    assert json.loads(capsys.readouterr().out) == shards
+    version = (tmp_path / "out" / "version").read_text()
+    assert re.fullmatch(r"[0-9a-f]{32}", version)
+    assert capsys.readouterr().out == f"{version}\n"
+    assert run(*words, "--reuse=false") == 0
+    assert re.fullmatch(rf"{version}-[0-9a-f]{{8}}\n", capsys.readouterr().out)
 
 
-def test_what_shards_have_left_is_merged_and_cleared(tmp_path: Path) -> None:
+def test_a_parameter_that_is_put_out_beside_what_is_returned_is_a_file_of_its_own(tmp_path: Path) -> None:
+    graph = new_graph_folder(tmp_path / "graph")
+    graph.graph.write_bytes(b"a graph")
+    graph.summary.write_text(
+        json.dumps({"unsettled": [], "input_names": ["x"], "output_names": ["y"], "inputs": [], "notes": []})
+    )
+    given = {
+        "graph": graph.path,
+        "dataset-uri": QUICKSTART.calibration,
+        "shards": 2,
+        "batch-size": 10,
+        "preprocessing": "unit",
+        "target-uri": tmp_path / "target",
+        "parts": tmp_path / "deep" / "parts",
+        "output": tmp_path / "deep" / "turns",
+    }
+    assert run("plan-calibration", *(f"--{name}={value}" for name, value in given.items())) == 0
+    parts = (tmp_path / "deep" / "parts").read_text()
+    assert json.loads((tmp_path / "deep" / "turns").read_text()) == [
+        {"parts": parts, "kind": "min_max_log", "shard": str(shard)} for shard in range(2)
+    ]
+
+
+def test_what_turns_have_left_is_merged_and_no_longer_kept_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text(json.dumps({"uri": str(QUICKSTART.calibration)}))
     shards = [Shard(index=number, start=number, stop=number + 1) for number in range(3)]
-    plan = make_plan(shards, str(tmp_path / "target"))
-    write_json(tmp_path / "plan", plan.model_dump())
+    plan = Plan(
+        kinds=("min_max_log",),
+        shards=tuple(shards),
+        batch_size=1,
+        preprocessing="unit",
+        data=data_version(tmp_path / "manifest.jsonl"),
+    )
+    parts = Parts(str(tmp_path / "parts"))
+    parts.begin(plan, tmp_path / "manifest.jsonl")
     for shard in shards:
         lines = whole(format_examples(shard.start, shard.stop), record("a", 0, shard.index))
         (tmp_path / "log").write_text("\n".join(lines))
-        plan.leave("min_max_log", shard, tmp_path / "log")
+        parts.leave("min_max_log", shard, tmp_path / "log")
 
-    assert run("merge_min_max_logs", f"--plan={tmp_path / 'plan'}", f"--merged={tmp_path / 'deep' / 'merged'}") == 0
+    assert run("merge_min_max_logs", f"--parts={parts.folder}", f"--log={tmp_path / 'deep' / 'merged'}") == 0
     assert (tmp_path / "deep" / "merged").read_text().count("requant_min_max") == 3
-    assert run("clear_parts", f"--plan={tmp_path / 'plan'}", f"--evaluation-plan={tmp_path / 'plan'}") == 0
-    assert list((tmp_path / "target").iterdir()) == []
+    assert {entry.name for entry in list_objects(parts.folder)} == {
+        "plan.json",
+        "manifest.jsonl",
+        "merged/min_max_log",
+    }
 
 
 @pytest.mark.parametrize(
     ("flag", "words"),
-    [("--shard={index: 0}", "is no JSON"), ("--batch-size=ten", "'ten' is not a valid integer")],
+    [("--turn={shard: 0}", "is no JSON"), ("--turn=[]", "is no turn of a loop")],
 )
 def test_a_parameter_of_another_type_is_refused(
     flag: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    graph = tmp_path / "graph"
-    graph.touch()
-    given = {"shard": "{}", "preprocessing": "unit", "batch-size": 1, "log": tmp_path / "log"}
-    files = [f"--{name}={graph}" for name in components.calibrate.component_spec.inputs if name not in FLAGS]
-
-    assert run("calibrate", *files, *(f"--{name}={value}" for name, value in given.items()), flag) == 2
+    assert run("calibrate", f"--graph={tmp_path}", flag) == 2
     assert words in capsys.readouterr().err
 
 
 def test_a_missing_artifact_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("freeze-graph", "--model=nowhere", "--summary=nowhere", f"--frozen={tmp_path / 'f'}") == 2
+    assert run("freeze-graph", "--model=nowhere", "--summary=nowhere", f"--frozen-graph={tmp_path / 'f'}") == 2
     assert "'nowhere' does not exist" in capsys.readouterr().err
 
 

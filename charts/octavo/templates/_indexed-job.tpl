@@ -5,13 +5,19 @@
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}
 {{- $step := . -}}
 {{- if not $.Values.indexedJob.enabled -}}
-{{- else if .looped -}}
+{{- else if hasKey $names .component -}}
 {{- $parameters := dict -}}
-{{- range $name, $source := .parameters }}{{- if not (hasKey $source "each") }}{{- $_ := set $parameters $name $source }}{{- end }}{{- end -}}
-{{- $job := dict "component" (get $names .component) "parameters" $parameters "outputs" list "looped" false "inJob" true -}}
+{{- range $name, $source := .parameters -}}
+{{- if hasKey $source "each" -}}
+{{- $_ := set $parameters "parts" (dict "result" (dict "step" $source.each.step "output" "parts")) -}}
+{{- else -}}
+{{- $_ := set $parameters $name $source -}}
+{{- end -}}
+{{- end -}}
+{{- $job := dict "component" (get $names .component) "parameters" $parameters "outputs" list "inJob" true -}}
 {{- $step = mergeOverwrite (omit . "parameters") $job -}}
-{{- else if eq .component "plan_shards" -}}
-{{- $step = mergeOverwrite . (dict "results" list "plansJob" true) -}}
+{{- else if hasPrefix "plan_" .component -}}
+{{- $step = mergeOverwrite . (dict "results" (without .results "Output") "plansJob" true) -}}
 {{- end -}}
 {{- $steps = append $steps $step -}}
 {{- end -}}
@@ -31,7 +37,7 @@
 {{/* A step that makes a Job does nothing heavy itself. */}}
 {{- define "octavo.jobStepResources" -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}
-{{- if eq .name "plan-shards" }}{{- toYaml .resources }}{{- end -}}
+{{- if eq .name "plan-calibration" }}{{- toYaml .resources }}{{- end -}}
 {{- end -}}
 {{- end -}}
 

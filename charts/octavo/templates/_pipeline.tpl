@@ -1,9 +1,11 @@
 {{/* The compiled pipeline with this release's image, resources, variables and bound of its loops. */}}
 {{- define "octavo.pipelineSpec" -}}
 {{- $spec := .Files.Get "files/pipeline-spec.yaml" | fromYaml -}}
-{{- range $task := $spec.root.dag.tasks -}}
+{{- range $component := $spec.components -}}
+{{- range $task := (default dict $component.dag).tasks -}}
 {{- if $task.parameterIterator -}}
 {{- $_ := set $task "iteratorPolicy" (dict "parallelismLimit" (int $.Values.parallelism)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}

@@ -90,6 +90,11 @@ def write_manifest(dataset: Dataset, path: Path, stop: int) -> None:
     write_atomically(path, "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in dataset.entries(0, stop)))
 
 
+def uris_of(manifest: str | Path) -> list[str]:
+    """The URIs that a manifest names, each once, in its order. Raises as `read_manifest` does."""
+    return list(dict.fromkeys(entry.uri for _, entry in _entries(str(manifest))))
+
+
 def _entries(uri: str) -> Iterator[tuple[int, Entry]]:
     """Line numbers and entries; URIs made whole."""
     folder = uri[: uri.rindex("/") + 1]

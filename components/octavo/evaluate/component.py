@@ -9,7 +9,6 @@ from octavo.image import IMAGE
 def evaluate(
     *,
     graph: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
     dataset_uri: str,
     preprocessing: str,
     batch_size: int,
@@ -20,24 +19,22 @@ def evaluate(
 
     Args:
         graph: A frozen graph, FP32 or INT8.
-        summary: The model's summary, which names the inputs and outputs.
         dataset_uri: A labelled data set.
         preprocessing: A preset's name, or a preprocessing document.
         batch_size: Examples a batch.
         evaluation: Accuracy and predictions, as JSON.
         limit: Use the first examples only; 0 for all.
     """
-    from pathlib import Path
-
     import click
 
-    from octavo.ends import read_ends
     from octavo.evaluate.evaluate import evaluate_file
     from octavo.files import write_json
+    from octavo.graph_folder import graph_folder
 
-    ends = read_ends(summary.path)
+    given = graph_folder(graph.path)
+    ends = given.ends()
     result = evaluate_file(
-        Path(graph.path),
+        given.graph,
         dataset_uri=dataset_uri,
         preprocessing=preprocessing,
         batch_size=batch_size,
@@ -52,69 +49,36 @@ def evaluate(
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def evaluate_shard(
     *,
-    graph: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
-    manifest: dsl.Input[dsl.Artifact],
-    plan: dsl.Input[dsl.Artifact],
-    name: str,
-    shard: dict[str, int],
-    preprocessing: str,
-    batch_size: int,
-    ranking: dsl.Output[dsl.Artifact],
+    fp32_graph: dsl.Input[dsl.Model],
+    int8_graph: dsl.Input[dsl.Model],
+    turn: dict[str, str],
 ) -> None:
-    """Run one shard of a labelled data set through a graph, for merge_evaluations.
-
-    The ranking is left in the plan's folder as well.
+    """Run one shard of a labelled data set through one of two graphs and leave what it thinks in the loop's folder.
 
     Args:
-        graph: A frozen graph, FP32 or INT8.
-        summary: The model's summary, which names the inputs and outputs.
-        manifest: The data set, as plan_shards wrote it down; only the shard's examples are read.
-        plan: The plan of all shards, as plan_shards wrote it.
-        name: Tells the graph from others that are evaluated on the same shards.
-        shard: One of the shards that plan_shards made.
-        preprocessing: A preset's name, or a preprocessing document.
-        batch_size: Examples a batch, as the shards were planned.
-        ranking: What the graph thinks of each image, as JSON.
+        fp32_graph: The optimized FP32 graph.
+        int8_graph: The INT8 graph.
+        turn: One of the turns that plan_evaluation made, which says which graph is meant.
     """
-    from pathlib import Path
+    from octavo.evaluate.turn import evaluate_turn
+    from octavo.graph_folder import graph_folder
 
-    from octavo.data.plan import read_plan
-    from octavo.data.shard import Shard
-    from octavo.ends import read_ends
-    from octavo.evaluate.evaluate import evaluate_shard
-
-    ends = read_ends(summary.path)
-    mine = Shard.model_validate(shard)
-    evaluate_shard(
-        Path(graph.path),
-        Path(ranking.path),
-        dataset_uri=manifest.path,
-        shard=mine,
-        preprocessing=preprocessing,
-        batch_size=batch_size,
-        inputs=ends.inputs,
-        outputs=ends.outputs,
-    )
-    read_plan(Path(plan.path)).leave(f"ranking-{name}", mine, Path(ranking.path))
+    evaluate_turn({"fp32": graph_folder(fp32_graph.path), "int8": graph_folder(int8_graph.path)}, turn)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def merge_evaluations(*, plan: dsl.Input[dsl.Artifact], name: str, evaluation: dsl.Output[dsl.Artifact]) -> None:
-    """Judge what a graph thinks of the images of all shards, by exact counts.
+def merge_evaluations(*, parts: str, evaluations: dsl.Output[dsl.Artifact]) -> None:
+    """Judge what the graphs think of the images of all shards, by exact counts.
 
     Args:
-        plan: The plan of the shards, as plan_shards wrote it; evaluate_shard left its rankings in its folder.
-        name: The graph's, as evaluate_shard was told it.
-        evaluation: Accuracy and predictions, as JSON.
+        parts: The loop's folder, in which evaluate_shard left its rankings.
+        evaluations: Accuracy and predictions of each graph: fp32.json and int8.json.
     """
     from pathlib import Path
 
     import click
 
-    from octavo.evaluate.evaluate import merge_planned
-    from octavo.files import write_json
+    from octavo.evaluate.evaluate import merge_parts
 
-    merged = merge_planned(Path(plan.path), name)
-    click.echo("\n".join(merged.lines()))
-    write_json(evaluation.path, merged.model_dump(mode="json"))
+    for name, found in merge_parts(parts, Path(evaluations.path)).items():
+        click.echo("\n".join([f"{name}:", *found.lines()]))

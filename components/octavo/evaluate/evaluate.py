@@ -13,16 +13,18 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from octavo.data.dataset import open_dataset
-from octavo.data.plan import read_plan
+from octavo.data.parts import Parts, Plan
 from octavo.data.preprocessing import preprocessing as read_preprocessing
 from octavo.data.shard import Shard
+from octavo.data.versions import check_unchanged
 from octavo.errors import GraphError, SpecError
 from octavo.evaluate.shards import Evaluation, Ranking, merge_rankings, read_ranking
+from octavo.files import write_json
 from octavo.graph.proto import load_graph
 from octavo.runtime import worker
 from octavo.runtime.environment import check_graph
 
-__all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "merge_files", "merge_planned"]
+__all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "evaluation_file", "merge_files", "merge_parts"]
 
 SECONDS = 24 * 3600.0
 """How long an evaluation may take."""
@@ -114,15 +116,38 @@ def merge_files(rankings: Sequence[Path]) -> Evaluation:
     return merge_rankings([read_ranking(path) for path in rankings])
 
 
-def merge_planned(plan: Path, name: str) -> Evaluation:
-    """Judge the images of all shards of a plan, whose rankings evaluate_shard left in its folder.
+def merge_parts(folder: str, evaluations: Path) -> dict[str, Evaluation]:
+    """Judge the images of all shards of a loop, by each graph, or take what was judged before.
+
+    Args:
+        folder: the URI of the loop's folder, in which evaluate_shard left its rankings.
+        evaluations: the folder to write: a JSON file for each graph, named after it.
 
     Raises:
-        DataError: when a shard has left none, which the message names, or as `merge_files` does.
+        DataError: when a shard has left none, which the message names; as `merge_files` does; or when the data set was
+            changed meanwhile.
         StorageError: when the store cannot be reached or refuses.
     """
-    with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as folder:
-        return merge_files(read_plan(plan).gather(f"ranking-{name}", Path(folder)))
+    parts = Parts(folder)
+    plan = parts.plan()
+    evaluations.mkdir(parents=True, exist_ok=True)
+    return {kind: _merged(parts, plan, kind, evaluation_file(evaluations, kind)) for kind in plan.kinds}
+
+
+def evaluation_file(evaluations: Path, graph: str) -> Path:
+    """Where `merge_parts` writes the accuracy of a graph."""
+    return evaluations / f"{graph}.json"
+
+
+def _merged(parts: Parts, plan: Plan, kind: str, target: Path) -> Evaluation:
+    if parts.settled(kind, target):
+        return Evaluation.model_validate_json(target.read_bytes())
+    with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as gathered:
+        found = merge_files(parts.gather(kind, plan.shards, Path(gathered)))
+    check_unchanged(parts, plan)
+    write_json(target, found.model_dump(mode="json"))
+    parts.settle(kind, target)
+    return found
 
 
 def _request(

@@ -12,10 +12,51 @@ from pathlib import Path, PurePosixPath
 from octavo.errors import GraphError, StorageError
 from octavo.files import write_json
 from octavo.model import RECORD, SAVED_MODELS, WANTED, FileRecord, Layout, ModelRecord, kind_of_file, layout
-from octavo.storage import MissingObjectError, StoredObject, download, exists, list_objects, parse_uri, read_bytes
+from octavo.storage import (
+    MissingObjectError,
+    StoredObject,
+    download,
+    exists,
+    list_objects,
+    parse_uri,
+    read_bytes,
+    version,
+)
 
 FILES = "files"
 """The folder of the copied files, beside the record."""
+
+
+def model_version(uri: str) -> str:
+    """Which content a model has: a digest of the versions that its files have in their store.
+
+    Args:
+        uri: as `fetch_model` takes it.
+
+    Raises:
+        OctavoError: as `fetch_model` does where there is no model to fetch.
+    """
+    found, uris = _find(uri)
+    lines = [f"{name} {version(uris[name])}" for name in found.files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def fetch_model_of(uri: str, target: Path, wanted: str) -> ModelRecord:
+    """Copy a model of a version that was told before: see `fetch_model`.
+
+    Args:
+        uri: the model.
+        target: the folder to make.
+        wanted: the version, with more behind a dash or without; empty for whatever is there.
+
+    Raises:
+        OctavoError: as `fetch_model` does.
+        GraphError: when the model was changed since.
+    """
+    record = fetch_model(uri, target)
+    if wanted and model_version(uri) != wanted.partition("-")[0]:
+        raise GraphError(f"the model {uri!r} was changed while the run began; start it again")
+    return record
 
 
 def fetch_model(uri: str, target: Path) -> ModelRecord:

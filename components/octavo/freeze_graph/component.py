@@ -10,19 +10,20 @@ def freeze_graph(
     *,
     model: dsl.Input[dsl.Model],
     summary: dsl.Input[dsl.Artifact],
-    frozen: dsl.Output[dsl.Model],
+    frozen_graph: dsl.Output[dsl.Model],
 ) -> None:
     """Turn a model's variables into constants; a frozen graph passes through.
 
     Args:
         model: A model that fetch_model copied.
         summary: Its summary, which names the inputs and outputs.
-        frozen: The frozen graph, a binary GraphDef.
+        frozen_graph: The frozen graph, with the summary and the model's record: a folder, as every graph is.
     """
     from pathlib import Path
 
-    from octavo.ends import read_ends
-    from octavo.freeze_graph.freeze import freeze_model
+    from octavo.freeze_graph.step import freeze_fetched
+    from octavo.graph_folder import new_graph_folder
 
-    ends = read_ends(summary.path)
-    freeze_model(Path(model.path), Path(frozen.path), input_names=ends.inputs, output_names=ends.outputs)
+    made = new_graph_folder(frozen_graph.path)
+    freeze_fetched(Path(model.path), Path(summary.path), made)
+    frozen_graph.metadata.update(made.facts())

@@ -1,4 +1,4 @@
-"""The shards of one step as the pods of one Kubernetes Indexed Job, however many they are.
+"""The turns of a loop as the pods of one Kubernetes Indexed Job, however many they are.
 
 settings.py    what the step is told of the Job
 inputs.py      what the pods need, in the store
@@ -7,5 +7,5 @@ manifest.py    the Job
 jobs.py        the Job in the cluster: made, asked for, deleted
 reasons.py     why a pod of it failed, or does not start
 run.py         the step: one Job, from its beginning to its end
-shard.py       what each pod does
+shard.py       what each pod does: one turn of the loop
 """

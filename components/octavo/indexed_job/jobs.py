@@ -30,42 +30,41 @@ class Job:
 
     Args:
         client: the API's.
-        manifest: what to create.
+        namespace: where it is.
+        name: its own.
     """
 
-    def __init__(self, client: Any, manifest: Mapping[str, Any]) -> None:
-        self._client, self._manifest = client, manifest
-        self.name, self.namespace = str(manifest["metadata"]["name"]), str(manifest["metadata"]["namespace"])
-        self.title = f"the Job {self.name!r} in the namespace {self.namespace!r}"
+    def __init__(self, client: Any, namespace: str, name: str) -> None:
+        self._client, self.namespace, self.name = client, namespace, name
+        self.title = f"the Job {name!r} in the namespace {namespace!r}"
 
-    @property
-    def memory_limit(self) -> str:
-        """How much memory a pod may use; empty for as much as there is."""
-        (container,) = self._manifest["spec"]["template"]["spec"]["containers"]
-        return str(container["resources"].get("limits", {}).get("memory", ""))
-
-    def begin(self) -> bool:
-        """Have the Job go on: the one that is there, or a new one where there is none, or one that has failed.
-
-        Returns:
-            Whether it was there.
+    def usable(self) -> Any:
+        """The Job that is there and goes on, or has ended well; None where there is none. One that has failed goes.
 
         Raises:
-            ClusterError: when Kubernetes does not answer, refuses, or does not try single indexes again.
+            ClusterError: when Kubernetes does not answer or refuses, or the failed Job does not go.
         """
         found = self.find()
-        if found is not None and not _is_of_use(found):
-            self.delete()
-            self._wait_until_gone()
-            found = None
-        made = None if found is not None else self._create()
-        if made is not None and made.spec.backoff_limit_per_index is None:
-            raise ClusterError(f"{self.title}: Kubernetes here is too old to try single indexes again; wanted 1.29")
-        return made is None
+        if found is None or (found.metadata.deletion_timestamp is None and not has(found, *FAILED)):
+            return found
+        self.delete()
+        self._wait_until_gone()
+        return None
 
     def find(self) -> Any:
         """The Job as it is now; None where there is none."""
         return self._asked(404, lambda api: api.read_namespaced_job(self.name, self.namespace, **TIMES))
+
+    def create(self, manifest: Mapping[str, Any]) -> Any:
+        """Make it; None where there is one of its name.
+
+        Raises:
+            ClusterError: when Kubernetes does not answer, refuses, or does not try single indexes again.
+        """
+        made = self._asked(409, lambda api: api.create_namespaced_job(self.namespace, manifest, **TIMES))
+        if made is not None and made.spec.backoff_limit_per_index is None:
+            raise ClusterError(f"{self.title}: Kubernetes here is too old to try single indexes again; wanted 1.29")
+        return made
 
     def delete(self) -> None:
         """Take it away with its pods, where it is there."""
@@ -87,10 +86,6 @@ class Job:
         """Why no pod of it runs; empty where nothing is known."""
         pods = self._pods("status.phase=Pending")
         return why_waiting(pods, [] if pods else self._refusals())
-
-    def _create(self) -> Any:
-        """The Job that was made; None where it has been made meanwhile."""
-        return self._asked(409, lambda api: api.create_namespaced_job(self.namespace, self._manifest, **TIMES))
 
     def _wait_until_gone(self) -> None:
         end = time.monotonic() + GOING_SECONDS
@@ -150,7 +145,3 @@ def failed_indexes(job: Any) -> set[int]:
     """The indexes that are not tried again, which Kubernetes writes as 1,3-5."""
     spans = [part.partition("-") for part in (job.status.failed_indexes or "").split(",") if part]
     return {index for first, _, last in spans for index in range(int(first), int(last or first) + 1)}
-
-
-def _is_of_use(job: Any) -> bool:
-    return job.metadata.deletion_timestamp is None and not has(job, *FAILED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from typing import Any
 
 from octavo.indexed_job.own_pod import MAIN, Document, pod_like
@@ -18,35 +18,34 @@ BAD_INPUT = 2
 KEPT_SECONDS = 3600
 """How long Kubernetes keeps a Job that has ended and that no step deletes."""
 
-LONGEST_NAME = 40
-"""Kubernetes makes a host's name, at most 63 characters, of a Job's name and an index."""
+INPUTS = "--inputs="
+"""The flag that leads a pod to what it needs."""
 
 
-def job_name(step: str, checksum: str) -> str:
-    """A name that the same step finds again when it is tried again, and that no other work has.
+def job_name(step: str, parts: str) -> str:
+    """A name that the same loop finds again when its step is tried again, and that no other loop has.
 
     Args:
-        step: what the Job does, such as "calibrate" or "evaluate-FP32".
-        checksum: the work's.
+        step: what the Job does, such as "calibrate".
+        parts: the URI of the loop's folder, whose name is one of everything that its turns follow from.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", f"octavo-{step}".lower())
-    return f"{slug[: LONGEST_NAME - len(checksum) - 1].strip('-')}-{checksum}"
+    return f"octavo-{step}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
 
 
-def job_manifest(name: str, shards: int, folder: str, pod: Document, settings: JobSettings) -> dict[str, Any]:
-    """An Indexed Job whose pods are like the step's own, one for each shard.
+def job_manifest(name: str, turns: int, folder: str, pod: Document, settings: JobSettings) -> dict[str, Any]:
+    """An Indexed Job whose pods are like the step's own, one for each turn.
 
     A pod that dies is made again, a few times; one that says why it cannot go on ends the whole. One that its node or
     Kubernetes takes away does not count.
 
     Args:
         name: the Job's.
-        shards: how many.
+        turns: how many.
         folder: the URI of what the pods need.
         pod: the step's own, with which the Job goes.
         settings: what the step was told.
     """
-    template = pod_like(pod, ["octavo", "run-shard", f"--inputs={folder}"], settings)
+    template = pod_like(pod, ["octavo", "run-shard", f"{INPUTS}{folder}"], settings)
     own = pod["metadata"]
     return {
         "apiVersion": "batch/v1",
@@ -59,8 +58,8 @@ def job_manifest(name: str, shards: int, folder: str, pod: Document, settings: J
         },
         "spec": {
             "completionMode": "Indexed",
-            "completions": shards,
-            "parallelism": min(settings.parallelism, shards),
+            "completions": turns,
+            "parallelism": min(settings.parallelism, turns),
             "backoffLimitPerIndex": RETRIES,
             "maxFailedIndexes": 0,
             "podFailurePolicy": {
@@ -76,3 +75,8 @@ def job_manifest(name: str, shards: int, folder: str, pod: Document, settings: J
             "template": template,
         },
     }
+
+
+def inputs_of(job: Any) -> str:
+    """The URI of what the pods of a Job need, read from the Job."""
+    return str(job.spec.template.spec.containers[0].command[-1]).removeprefix(INPUTS)

@@ -9,21 +9,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from octavo.cluster import kubernetes_client
-from octavo.data.plan import read_plan
-from octavo.data.shard import Shard
-from octavo.errors import ClusterError
-from octavo.indexed_job.inputs import Work, checksum, put
+from octavo.data.parts import Parts, Plan, Turn, shard_of
+from octavo.errors import ClusterError, StorageError
+from octavo.graph_folder import GraphFolder
+from octavo.indexed_job.inputs import Step, Work, new_inputs, put, read_work
 from octavo.indexed_job.jobs import FAILED, Job, failed_indexes, has
-from octavo.indexed_job.manifest import BAD_INPUT, job_manifest, job_name
-from octavo.indexed_job.own_pod import own_pod
+from octavo.indexed_job.manifest import BAD_INPUT, inputs_of, job_manifest, job_name
+from octavo.indexed_job.own_pod import Document, own_pod
 from octavo.indexed_job.reasons import OUT_OF_MEMORY, FailedPod
 from octavo.indexed_job.settings import JobSettings
+from octavo.storage import delete_folder
 from octavo.tasks import RETRIES
 
 POLL_SECONDS = 3.0
@@ -38,62 +40,85 @@ DELETED_TIMES = 5
 """How often a Job is made again that somebody deletes."""
 
 
-def run_in_job(
-    component: str,
-    step: str,
-    *,
-    artifacts: Mapping[str, Path],
-    parameters: Mapping[str, Any],
-    settings: Mapping[str, Any],
-) -> int:
-    """Run a component on every shard of a plan, each in a pod of its own, and wait for all.
+def run_in_job(step: Step, graphs: Mapping[str, GraphFolder], parts: str, settings: Mapping[str, Any]) -> int:
+    """Do the turns of a loop that are left, each in a pod of its own, and wait for all.
 
     Where this process is asked to end, or fails, the pods go as well. A step that is tried again goes on with the Job
-    of the try before, where that is still there.
+    of the try before, where that is still there, and does no turn again whose result is.
 
     Args:
-        component: one of octavo.components, with a parameter `shard`.
-        step: what names the Job.
-        artifacts: what the component reads, by its names; the plan is one of them.
-        parameters: the component's others.
+        step: what the turns do.
+        graphs: a turn's kind -> the graph that it runs.
+        parts: the URI of the loop's folder.
         settings: a `JobSettings` as a document.
 
     Returns:
-        How many shards there were.
+        How many turns were left to be done.
 
     Raises:
-        ClusterError: when a shard fails for good, with its reason, or Kubernetes does not answer or refuses.
-        OctavoError: when the settings cannot be, or the store cannot be reached or refuses.
+        ClusterError: when a turn fails for good, with its reason, or Kubernetes does not answer or refuses.
+        OctavoError: when the settings cannot be, there is no such folder, or the store cannot be reached or refuses.
     """
-    given, shards = JobSettings.parse(settings), read_plan(artifacts["plan"]).shards
-    client = kubernetes_client()
-    pod = own_pod(client)
-    name = job_name(step, checksum(component, parameters, artifacts))
-    work = Work(component=component, parameters=dict(parameters), artifacts=tuple(sorted(artifacts)))
-    with tempfile.TemporaryDirectory(prefix="octavo-job-") as place:
-        folder = put(work, artifacts, name, Path(place))
-    job = Job(client, job_manifest(name, len(shards), folder, pod, given))
-    with _left_by_exit(), _deleted_behind(job):
-        _finish(job, shards, given.parallelism)
-    return len(shards)
+    given, folder = JobSettings.parse(settings), Parts(parts)
+    plan = folder.plan()
+    left = len(folder.open_turns(plan))
+    if left:
+        client = kubernetes_client()
+        loop = _Loop(client, own_pod(client), given, step, graphs, folder, plan)
+        with _left_by_exit():
+            loop.finish()
+    return left
 
 
-def _finish(job: Job, shards: Sequence[Shard], parallelism: int) -> None:
-    at_once = min(parallelism, len(shards))
-    for _ in range(1 + DELETED_TIMES):
-        goes_on = job.begin()
-        click.echo(f"Job {job.name}{' goes on' if goes_on else ''}: {len(shards)} shards, {at_once} at a time")
-        if _Watch(job, shards).to_the_end():
-            return
-        click.echo(f"{job.title} was deleted; it is made again")
-    raise ClusterError(f"{job.title} was deleted {1 + DELETED_TIMES} times before it had ended; see who does that")
+@dataclass(frozen=True)
+class _Loop:
+    """A loop whose turns are done in a Job."""
+
+    client: Any
+    pod: Document
+    settings: JobSettings
+    step: Step
+    graphs: Mapping[str, GraphFolder]
+    parts: Parts
+    plan: Plan
+
+    def finish(self) -> None:
+        """See a Job to its end; one that somebody deletes is made again for the turns that are left."""
+        job = Job(self.client, self.pod["metadata"]["namespace"], job_name(self.step, self.parts.folder))
+        for _ in range(1 + DELETED_TIMES):
+            found = job.usable()
+            inputs = new_inputs(self.parts.folder) if found is None else inputs_of(found)
+            with _gone_behind(job, inputs):
+                found = self._made(job, inputs) if found is None else found
+                if found is None or self._watched(job, found):
+                    return
+            click.echo(f"{job.title} was deleted")
+        raise ClusterError(f"{job.title} was deleted {1 + DELETED_TIMES} times before it had ended; see who does that")
+
+    def _made(self, job: Job, inputs: str) -> Any:
+        """A new Job; None where nothing is left for it."""
+        turns = self.parts.open_turns(self.plan)
+        if not turns:
+            return None
+        work = Work(step=self.step, turns=tuple(turns))
+        with tempfile.TemporaryDirectory(prefix="octavo-job-") as place:
+            put(work, self.graphs, inputs, Path(place))
+        return job.create(job_manifest(job.name, len(turns), inputs, self.pod, self.settings)) or job.find()
+
+    def _watched(self, job: Job, found: Any) -> bool:
+        """See it to its end; False when it is gone before."""
+        turns = read_work(inputs_of(found)).turns
+        others = "" if found.metadata.owner_references[0].uid == self.pod["metadata"]["uid"] else " goes on"
+        click.echo(f"Job {job.name}{others}: {len(turns)} shards, {found.spec.parallelism} at a time")
+        limit = self.settings.resources.get("limits", {}).get("memory", "")
+        return _Watch(job, turns, self.plan, limit).to_the_end()
 
 
 class _Watch:
     """Sees a Job to its end, and says how far it is and what its pods met with."""
 
-    def __init__(self, job: Job, shards: Sequence[Shard]) -> None:
-        self._job, self._shards = job, shards
+    def __init__(self, job: Job, turns: Sequence[Turn], plan: Plan, memory_limit: str) -> None:
+        self._job, self._turns, self._plan, self._memory_limit = job, turns, plan, memory_limit
         self._done, self._shown = -1, -SHOWN_SECONDS
         self._failures, self._known = 0, set[str]()
         self._idle, self._before, self._waiting = time.monotonic(), None, ""
@@ -115,7 +140,7 @@ class _Watch:
     def _show(self, done: int, *, at_once: bool) -> None:
         now = time.monotonic()
         if done > self._done and (at_once or now > self._shown + SHOWN_SECONDS):
-            click.echo(f"{done} of {len(self._shards)} shards")
+            click.echo(f"{done} of {len(self._turns)} shards")
             self._done, self._shown = done, now
 
     def _tell_failures(self, failures: int) -> None:
@@ -152,23 +177,26 @@ class _Watch:
         return self._sentence(pod, often)
 
     def _sentence(self, pod: FailedPod, often: str) -> str:
-        shard = self._shards[pod.index]
+        turn = self._turns[pod.index]
+        shard = shard_of(turn, self._plan)
+        graph = f" by the {turn.kind.upper()} graph" if len(self._plan.kinds) > 1 else ""
         return (
-            f"shard {pod.index} of {len(self._shards)} (examples {shard.start} to {shard.stop - 1}) {often}: "
-            f"{pod.why(self._job.memory_limit)}"
+            f"shard {shard.index} of {len(self._plan.shards)}{graph} (examples {shard.start} to {shard.stop - 1}) "
+            f"{often}: {pod.why(self._memory_limit)}"
         )
 
 
 @contextmanager
-def _deleted_behind(job: Job) -> Iterator[None]:
-    """The Job does not outlive the block."""
+def _gone_behind(job: Job, inputs: str) -> Iterator[None]:
+    """The Job, and then what its pods need, do not outlive the block."""
     try:
         yield
     finally:
         try:
             job.delete()
-        except ClusterError as fault:
-            click.echo(f"{job.title} could not be deleted, and goes with this step's pod: {fault}", err=True)
+            delete_folder(inputs)
+        except (ClusterError, StorageError) as fault:
+            click.echo(f"what {job.title} has made could not be deleted: {fault}", err=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What each pod of a Job does: one shard of the step."""
+"""What each pod of a Job does: one turn of the loop."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ from pathlib import Path
 
 import click
 
-from octavo.data.plan import read_plan
+from octavo.calibrate.turn import calibrate_turn
 from octavo.errors import SpecError
-from octavo.indexed_job.inputs import fetch
-from octavo.run_component.run import is_artifact, run_component
+from octavo.evaluate.turn import evaluate_turn
+from octavo.indexed_job.inputs import fetch_graph, read_work
 
 
 def run_shard(folder: str, index: int) -> None:
-    """Run the component that the step's work names on one shard of its plan. What it makes, it leaves in the store.
+    """Do the turn of an index, as the pod of a loop does it. What it makes, it leaves in the loop's folder.
 
     Args:
         folder: the URI of what the step has stored for its pods.
-        index: the shard's.
+        index: the pod's.
 
     Raises:
-        SpecError: when the plan has no such shard.
-        OctavoError: as the component does.
+        SpecError: when there is no such turn.
+        OctavoError: as the turn does.
     """
-    from octavo import components
-
-    with tempfile.TemporaryDirectory(prefix="octavo-shard-") as place:
-        work, files = fetch(folder, Path(place))
-        shards = read_plan(files["plan"]).shards
-        if not 0 <= index < len(shards):
-            raise SpecError(f"there is no shard {index}: the plan has {len(shards)}, from 0 on")
-        shard = shards[index]
-        click.echo(f"shard {index} of {len(shards)}: examples {shard.start} to {shard.stop - 1}")
-        component = getattr(components, work.component)
-        outputs = component.component_spec.outputs or {}
-        made = {name: Path(place, "made", name) for name, each in outputs.items() if is_artifact(each.type)}
-        run_component(component, {**files, **made, **work.parameters, "shard": shard.model_dump()})
+    work = read_work(folder)
+    if not 0 <= index < len(work.turns):
+        raise SpecError(f"there is no index {index}: the Job has {len(work.turns)}, from 0 on")
+    turn = work.turns[index]
+    with tempfile.TemporaryDirectory(prefix="octavo-graph-") as place:
+        graph = fetch_graph(folder, turn.kind, Path(place))
+        if work.step == "calibrate":
+            made = calibrate_turn(graph, turn.as_text())
+        else:
+            made = evaluate_turn({turn.kind: graph}, turn.as_text())
+    click.echo(f"shard {turn.shard}: {made}")

@@ -136,6 +136,21 @@ def _types(document: Document, task: Task) -> Iterator[str]:
             )
 
 
+def _edges(document: Document, task: Task) -> Iterator[str]:
+    """Of two artifacts whose outputs have one name the user interface draws the way of one."""
+    del document
+    seen: dict[str, str] = {}
+    for name, source in task.body.get("inputs", {}).get("artifacts", {}).items():
+        output = source.get("taskOutputArtifact", {}).get("outputArtifactKey")
+        if output in seen:
+            yield (
+                f"{task.name}: {seen[output]} and {name} both come from an output called {output}, and the user "
+                "interface draws the way of one of them: name the outputs differently"
+            )
+        elif output is not None:
+            seen[output] = name
+
+
 def _settings(document: Document, task: Task) -> Iterator[str]:
     container = document.executor(task).get("container")
     if container is None:
@@ -148,5 +163,5 @@ def _settings(document: Document, task: Task) -> Iterator[str]:
         yield f"{task.name}: no retries: one lost node fails the run"
 
 
-CONSTRUCTS: tuple[Rule, ...] = (_structures, _placeholders, _command, _image, _importers, _artifacts, _types)
+CONSTRUCTS: tuple[Rule, ...] = (_structures, _placeholders, _command, _image, _importers, _artifacts, _types, _edges)
 """The rules that hold for components as well."""

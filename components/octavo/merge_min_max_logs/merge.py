@@ -6,10 +6,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from octavo.data.plan import describe_shards, read_plan
+from octavo.data.parts import Parts, describe_shards
 from octavo.data.shard import Shard
+from octavo.data.versions import check_unchanged
 from octavo.errors import CalibrationError
 from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
+from octavo.recipe import Recipe
+
+LOG = "min_max_log"
+"""What calibration leaves of a shard."""
 
 
 def merge_logs(
@@ -43,18 +48,29 @@ def merge_logs(
     return log
 
 
-def merge_planned(plan: Path, merged: Path, *, required_examples: float = 1.0) -> MinMaxLog:
-    """Merge the logs that the pods of a plan's shards have left in its folder: see `merge_logs`.
+def merge_parts(folder: str, merged: Path) -> MinMaxLog:
+    """Merge the logs that the turns of a loop have left in its folder, or take what was merged of them before.
+
+    Args:
+        folder: the URI of the loop's folder.
+        merged: the file to write: see `merge_logs`.
 
     Raises:
-        DataError: when a shard has left no log, which the message names.
+        DataError: when a shard has left no log, which the message names, or the data set was changed meanwhile.
         CalibrationError: as `merge_logs` does.
         StorageError: when the store cannot be reached or refuses.
     """
-    planned = read_plan(plan)
-    with tempfile.TemporaryDirectory(prefix="octavo-logs-") as folder:
-        logs = planned.gather("min_max_log", Path(folder))
-        return merge_logs(logs, merged, required_examples=required_examples, shards=planned.shards)
+    parts = Parts(folder)
+    if parts.settled(LOG, merged):
+        return read_log_file(merged)
+    plan = parts.plan()
+    required = Recipe.parse(plan.recipe).calibration.required_examples
+    with tempfile.TemporaryDirectory(prefix="octavo-logs-") as gathered:
+        logs = parts.gather(LOG, plan.shards, Path(gathered))
+        log = merge_logs(logs, merged, required_examples=required, shards=plan.shards)
+    check_unchanged(parts, plan)
+    parts.settle(LOG, merged)
+    return log
 
 
 def missing_examples(log: MinMaxLog) -> tuple[int, int]:

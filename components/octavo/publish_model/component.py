@@ -9,19 +9,17 @@ from octavo.image import IMAGE
 def publish_model(
     *,
     int8_graph: dsl.Input[dsl.Model],
-    result: dsl.Input[dsl.Artifact],
-    page: dsl.Input[dsl.HTML],
-    decisions: dsl.Input[dsl.Artifact],
+    figures: dsl.Input[dsl.Artifact],
+    report: dsl.Input[dsl.HTML],
     target_uri: str,
     tolerance: float,
 ) -> list[str]:
     """Copy an INT8 model, its figures and its report to object storage, if the model is accurate enough.
 
     Args:
-        int8_graph: The INT8 graph.
-        result: The figures that report wrote.
-        page: The page that report wrote.
-        decisions: What quantize_graph decided, which `octavo explain` reads.
+        int8_graph: The INT8 graph, with what was decided about each of its nodes.
+        figures: What report found, as JSON.
+        report: The page that report wrote.
         target_uri: The folder to write to: s3://, minio://, gs:// or file://.
         tolerance: Points of top-1 that the INT8 graph may lose; nothing is written when it loses more.
 
@@ -30,13 +28,15 @@ def publish_model(
     """
     from pathlib import Path
 
+    from octavo.graph_folder import graph_folder
     from octavo.publish_model.publish import publish_model
 
+    int8 = graph_folder(int8_graph.path)
     return publish_model(
-        Path(int8_graph.path),
-        Path(result.path),
-        Path(page.path),
+        int8.graph,
+        Path(figures.path),
+        Path(report.path),
         target_uri,
         tolerance=tolerance,
-        decisions=Path(decisions.path),
+        decisions=int8.decisions,
     )

@@ -9,32 +9,29 @@ from octavo.image import IMAGE
 def quantize_graph(
     *,
     graph: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
+    quantized_graph: dsl.Output[dsl.Model],
     recipe: str = "",
-    quantized: dsl.Output[dsl.Model],
-    decisions: dsl.Output[dsl.Artifact],
 ) -> None:
     """Turn an optimized graph into a dynamic-range INT8 graph, and list what stays FP32 and why.
 
     Args:
         graph: An optimized frozen graph.
-        summary: The model's summary, which names the inputs and outputs.
+        quantized_graph: The dynamic-range graph, which runs on stock TensorFlow, and beside it decisions.json: for each
+            node that could be quantized, what became of it.
         recipe: The recipe, a YAML or JSON document; empty for the default.
-        quantized: The dynamic-range graph; it runs on stock TensorFlow.
-        decisions: For each node that could be quantized, what became of it, as JSON.
     """
-    from pathlib import Path
-
-    from octavo.ends import read_ends
+    from octavo.graph_folder import graph_folder, new_graph_folder
     from octavo.quantize_graph.quantize import quantize_file
     from octavo.recipe import Recipe
 
-    ends = read_ends(summary.path)
+    source = graph_folder(graph.path)
+    ends, made = source.ends(), new_graph_folder(quantized_graph.path, after=source)
     quantize_file(
-        Path(graph.path),
-        Path(quantized.path),
-        Path(decisions.path),
+        source.graph,
+        made.graph,
+        made.decisions,
         recipe=Recipe.parse(recipe),
         inputs=ends.inputs,
         outputs=ends.outputs,
     )
+    quantized_graph.metadata.update(made.facts())

@@ -8,54 +8,43 @@ from octavo.image import IMAGE
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def report(
     *,
-    model: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
-    decisions: dsl.Input[dsl.Artifact],
     fp32_graph: dsl.Input[dsl.Model],
     int8_graph: dsl.Input[dsl.Model],
-    fp32_evaluation: dsl.Input[dsl.Artifact],
-    int8_evaluation: dsl.Input[dsl.Artifact],
+    evaluations: dsl.Input[dsl.Artifact],
     timings: dsl.Input[dsl.Artifact],
     log: dsl.Input[dsl.Artifact],
     tolerance: float,
-    page: dsl.Output[dsl.HTML],
-    result: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.HTML],
+    figures: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Put accuracy, speed, size and what stayed FP32 on one page.
 
     Args:
-        model: The model that fetch_model copied.
-        summary: Its summary.
-        decisions: What quantize_graph decided.
         fp32_graph: The optimized FP32 graph.
-        int8_graph: The INT8 graph.
-        fp32_evaluation: The FP32 graph's accuracy.
-        int8_evaluation: The INT8 graph's accuracy.
+        int8_graph: The INT8 graph, with what was decided about each of its nodes.
+        evaluations: Both graphs' accuracy.
         timings: The benchmark of both.
         log: The merged min/max log, which says how many examples are behind the ranges.
         tolerance: Points of top-1 that the INT8 graph may lose.
-        page: The report, one self-contained HTML page.
-        result: The same figures as JSON.
+        report: The report, one self-contained HTML page.
+        figures: The same figures as JSON.
         metrics: The main figures, for the list of runs.
     """
     from pathlib import Path
 
-    from octavo.report.report import write_report
+    from octavo.graph_folder import graph_folder
+    from octavo.report.step import report_run
 
-    figures = write_report(
-        summary=Path(summary.path),
-        decisions=Path(decisions.path),
-        fp32_evaluation=Path(fp32_evaluation.path),
-        int8_evaluation=Path(int8_evaluation.path),
-        benchmark=Path(timings.path),
-        fp32_graph=Path(fp32_graph.path),
-        int8_graph=Path(int8_graph.path),
-        model=Path(model.path),
-        tolerance=tolerance,
-        html=Path(page.path),
-        summary_json=Path(result.path),
+    result = report_run(
+        fp32=graph_folder(fp32_graph.path),
+        int8=graph_folder(int8_graph.path),
+        evaluations=Path(evaluations.path),
+        timings=Path(timings.path),
         log=Path(log.path),
+        tolerance=tolerance,
+        html=Path(report.path),
+        figures=Path(figures.path),
     )
-    for name, value in figures.metrics().items():
+    for name, value in result.metrics().items():
         metrics.log_metric(name, value)

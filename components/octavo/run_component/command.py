@@ -12,11 +12,14 @@ from octavo.errors import SpecError
 from octavo.files import write_atomically
 from octavo.run_component.run import is_artifact, run_component
 
-NUMBERS = {"Integer": int, "Float": float}
+TYPES = {"Integer": int, "Float": float, "Boolean": bool}
 DOCUMENTS = ("List", "Dict")
 
+RESULT = "Output"
+"""What KFP calls the parameter that a component's function returns."""
+
 RETURNED = "output"
-"""The flag for the file of what a component returns; KFP calls it Output."""
+"""The flag for the file that it goes to."""
 
 
 class ComponentGroup(click.Group):
@@ -43,7 +46,8 @@ def command() -> None:
     """Run one KFP component on local files, as each pod of an Argo workflow does.
 
     Artifacts are paths, lists and dictionaries are JSON. What the component
-    returns goes to --output, or to standard output.
+    returns goes to --output, or to standard output: text as it is, the rest as
+    JSON.
     """
 
 
@@ -51,8 +55,8 @@ def component_command(component: Any) -> click.Command:
     """The command of a component."""
     spec = component.component_spec
     options = [_input(name, each) for name, each in (spec.inputs or {}).items()]
-    options += [_output(name) for name, each in (spec.outputs or {}).items() if is_artifact(each.type)]
-    returns = any(not is_artifact(each.type) for each in (spec.outputs or {}).values())
+    options += [_output(name) for name in spec.outputs or {} if name != RESULT]
+    returns = RESULT in (spec.outputs or {})
     if returns:
         options.append(click.Option([f"--{RETURNED}"], type=click.Path(path_type=Path), help="What is returned."))
 
@@ -61,7 +65,7 @@ def component_command(component: Any) -> click.Command:
         returned = run_component(component, given)
         if not returns:
             return
-        text = json.dumps(returned)
+        text = returned if isinstance(returned, str) else json.dumps(returned)
         if target is None:
             click.echo(text)
         else:
@@ -77,9 +81,7 @@ def _input(name: str, each: Any) -> click.Option:
         return click.Option([flag, name], type=kind, required=True, help="A path.")
     if each.type.startswith(DOCUMENTS):
         return click.Option([flag, name], required=True, callback=_json, help="JSON.")
-    return click.Option(
-        [flag, name], type=NUMBERS.get(each.type, str), required=not each.optional, default=each.default
-    )
+    return click.Option([flag, name], type=TYPES.get(each.type, str), required=not each.optional, default=each.default)
 
 
 def _output(name: str) -> click.Option:

@@ -14,9 +14,9 @@ def run_component(component: Any, given: Mapping[str, Any]) -> Any:
 
     Args:
         component: one of octavo.components.
-        given: for each input and output artifact a path, and for each parameter its value. Folders of outputs are
-            made. An output that the function describes but does not write (figures for the UI) becomes a JSON file of
-            that description.
+        given: for each input and output artifact, and each parameter that is put out as a file, a path, and for each
+            other parameter its value. Folders of outputs are made. An output that the function describes but does not
+            write (figures for the UI) becomes a JSON file of that description.
 
     Returns:
         What the function returns.
@@ -31,8 +31,9 @@ def run_component(component: Any, given: Mapping[str, Any]) -> Any:
         if is_artifact(each.type):
             arguments[name] = _artifact(each.type, Path(given[name]))
     for name, each in (spec.outputs or {}).items():
-        if is_artifact(each.type):
+        if name in given:
             Path(given[name]).parent.mkdir(parents=True, exist_ok=True)
+        if is_artifact(each.type):
             arguments[name] = outputs[name] = _artifact(each.type, Path(given[name]))
     returned = component.python_func(**arguments)
     for artifact in outputs.values():

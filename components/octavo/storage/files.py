@@ -66,8 +66,7 @@ class FileStore:
     def list(self, folder: str) -> Sequence[StoredObject]:
         """Every file under the folder, links followed."""
         with _explained(folder):
-            files = ((path, path.stat().st_size) for path in _walk(Path(folder)))
-            found = [StoredObject(str(path), path.relative_to(folder).as_posix(), size) for path, size in files]
+            found = [_entry(path, path.relative_to(folder).as_posix(), path.stat()) for path in _walk(Path(folder))]
         return sorted(found, key=lambda entry: entry.name)
 
     def size(self, key: str) -> int:
@@ -77,10 +76,19 @@ class FileStore:
         with _explained(key):
             return Path(key).stat().st_size
 
+    def version(self, key: str) -> str:
+        """Its inode, the time of its last change, and its size."""
+        with _explained(key):
+            return _version(Path(key).stat())
+
     def delete(self, key: str) -> None:
         """Remove the file."""
         with _explained(key):
             Path(key).unlink(missing_ok=True)
+
+
+def _entry(path: Path, name: str, found: os.stat_result) -> StoredObject:
+    return StoredObject(str(path), name, found.st_size, _version(found), found.st_mtime)
 
 
 def _version(found: os.stat_result) -> str:

@@ -8,7 +8,7 @@ import mimetypes
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import google_crc32c
 from google.api_core.exceptions import GoogleAPIError, NotFound
@@ -117,12 +117,12 @@ class GcsStore:
     def list(self, folder: str) -> Sequence[StoredObject]:
         """Every object under the folder; the empty objects that stand for folders are left out."""
         prefix = as_folder(folder)
-        fields = "items(name,size),nextPageToken"
+        fields = "items(name,size,generation,updated),nextPageToken"
         blobs = self._ask(
             prefix,
             lambda retry: list(self._client.list_blobs(self._name, prefix=prefix, fields=fields, retry=retry, **ASK)),
         )
-        found = (StoredObject(self._uri(blob.name), blob.name[len(prefix) :], int(blob.size)) for blob in blobs)
+        found = (self._entry(blob, prefix) for blob in blobs)
         return sorted(
             (entry for entry in found if entry.name and not entry.name.endswith("/")), key=lambda entry: entry.name
         )
@@ -133,10 +133,20 @@ class GcsStore:
         self._ask(key, lambda retry: blob.reload(retry=retry, **ASK))
         return int(blob.size)
 
+    def version(self, key: str) -> str:
+        """The object's generation."""
+        blob = self._bucket.blob(key)
+        self._ask(key, lambda retry: blob.reload(retry=retry, **ASK))
+        return str(blob.generation)
+
     def delete(self, key: str) -> None:
         """Remove the object."""
         with suppress(MissingObjectError):
             self._ask(key, lambda _: self._bucket.blob(key).delete(retry=None, **ASK))
+
+    def _entry(self, blob: Any, prefix: str) -> StoredObject:
+        name, modified = str(blob.name), blob.updated.timestamp()
+        return StoredObject(self._uri(name), name[len(prefix) :], int(blob.size), str(blob.generation), modified)
 
     def _put(self, key: str, content: BinaryIO, size: int) -> None:
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from minio.error import S3Error, ServerError
 
@@ -99,31 +99,39 @@ class S3Store:
         entries = self._ask(
             prefix, lambda: list(self._client.list_objects(self._bucket, prefix=prefix, recursive=True))
         )
-        keys = {str(entry.object_name): int(entry.size or 0) for entry in entries}
-        found = (StoredObject(self._uri(key), key[len(prefix) :], size) for key, size in keys.items())
-        return sorted(
-            (entry for entry in found if entry.name and not entry.name.endswith("/")), key=lambda entry: entry.name
-        )
+        found = {str(entry.object_name): self._entry(entry, prefix) for entry in entries}
+        objects = [entry for entry in found.values() if entry.name and not entry.name.endswith("/")]
+        return sorted(objects, key=lambda entry: entry.name)
 
     def size(self, key: str) -> int:
         """Bytes of the object."""
+        return self._facts(key)[0]
 
-        def ask() -> int:
-            try:
-                return int(self._client.stat_object(self._bucket, key).size)
-            except S3Error:
-                return self._size_by_get(key)
-
-        return self._ask(key, ask)
+    def version(self, key: str) -> str:
+        """The object's ETag."""
+        return self._facts(key)[1]
 
     def delete(self, key: str) -> None:
         """Remove the object."""
         self._ask(key, lambda: self._client.remove_object(self._bucket, key))
 
-    def _size_by_get(self, key: str) -> int:
-        """The size again, by the request whose refusal says why (HEAD's has no body to say it in)."""
-        with closing_answer(self._client.get_object(self._bucket, key)) as answer:
-            return int(answer.headers["Content-Length"])
+    def _entry(self, entry: Any, prefix: str) -> StoredObject:
+        name, modified = str(entry.object_name), entry.last_modified.timestamp() if entry.last_modified else 0.0
+        etag = str(entry.etag or "").strip('"')
+        return StoredObject(self._uri(name), name[len(prefix) :], int(entry.size or 0), etag, modified)
+
+    def _facts(self, key: str) -> tuple[int, str]:
+        """Size and ETag; where they are refused, again by the request that says why (HEAD's answer has no body)."""
+
+        def ask() -> tuple[int, str]:
+            try:
+                found = self._client.stat_object(self._bucket, key)
+                return int(found.size or 0), str(found.etag)
+            except S3Error:
+                with closing_answer(self._client.get_object(self._bucket, key)) as answer:
+                    return int(answer.headers["Content-Length"]), str(answer.headers["ETag"]).strip('"')
+
+        return self._ask(key, ask)
 
     def _put(self, key: str, content: BinaryIO, size: int) -> None:
         """Send the object with its SHA-256 beside it, and compare what the store says of it."""

@@ -44,11 +44,15 @@ class StoredObject:
         uri: where it is, as every function of `octavo.storage` takes it.
         name: its key relative to the folder that was listed.
         size: bytes.
+        version: which content it has, as `Store.version` tells.
+        modified: when that was stored, in seconds since 1970.
     """
 
     uri: str
     name: str
     size: int
+    version: str
+    modified: float
 
 
 class Store(Protocol):
@@ -96,6 +100,10 @@ class Store(Protocol):
 
     def size(self, key: str) -> int:
         """Bytes of the object."""
+        ...
+
+    def version(self, key: str) -> str:
+        """Which content the object has: another text once it is replaced by something else."""
         ...
 
     def delete(self, key: str) -> None:

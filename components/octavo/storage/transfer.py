@@ -8,7 +8,7 @@ from pathlib import Path
 
 from octavo.errors import StorageError
 from octavo.storage.store import MissingObjectError, Store, StoredObject
-from octavo.storage.uri import parse_uri
+from octavo.storage.uri import Uri, parse_uri
 
 
 def open_store(uri: str) -> tuple[Store, str]:
@@ -90,6 +90,19 @@ def exists(uri: str) -> bool:
         return not _is_folder(key) and store.size(key) >= 0
     except MissingObjectError:
         return False
+
+
+def version(uri: str) -> str:
+    """Which content an object has: another text once it is replaced by something else. Raises as `download` does."""
+    store, key = _object(uri)
+    return store.version(key)
+
+
+def parent(uri: str) -> str:
+    """The URI of the folder that something is in; a bucket is in itself."""
+    place = parse_uri(uri)
+    folder = place.key.rstrip("/").rpartition("/")[0]
+    return str(Uri(place.scheme, place.bucket, folder)).removesuffix("/") or "/"
 
 
 def join(uri: str, name: str) -> str:

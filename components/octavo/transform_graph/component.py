@@ -1,4 +1,4 @@
-"""The KFP components of transform_graph: any transform list, and those two that heed the recipe."""
+"""The KFP components of transform_graph: any transform list, and those that the steps of the chain apply."""
 
 from kfp import dsl
 
@@ -9,25 +9,57 @@ from octavo.image import IMAGE
 def transform_graph(
     *,
     graph: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
     transforms: str,
-    transformed: dsl.Output[dsl.Model],
+    transformed_graph: dsl.Output[dsl.Model],
 ) -> None:
     """Apply a list of transforms to a graph.
 
     Args:
         graph: A frozen graph.
-        summary: The model's summary, which names the inputs and outputs.
         transforms: The list, e.g. fold_constants(ignore_errors=true) fold_batch_norms.
-        transformed: The graph after all transforms.
+        transformed_graph: The graph after all transforms.
     """
-    from pathlib import Path
+    from octavo.graph_folder import graph_folder, new_graph_folder
+    from octavo.transform_graph.step import apply_transforms
 
-    from octavo.ends import read_ends
-    from octavo.transform_graph.transform import transform_file
+    source = graph_folder(graph.path)
+    made = new_graph_folder(transformed_graph.path, after=source)
+    apply_transforms(source, made, transforms)
+    transformed_graph.metadata.update(made.facts())
 
-    ends = read_ends(summary.path)
-    transform_file(Path(graph.path), Path(transformed.path), transforms, inputs=ends.inputs, outputs=ends.outputs)
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def optimize(*, graph: dsl.Input[dsl.Model], fp32_graph: dsl.Output[dsl.Model]) -> None:
+    """Make a frozen graph ready: no training nodes, batch norms in the filters, products as MatMul, a free batch.
+
+    Args:
+        graph: A frozen graph.
+        fp32_graph: The graph that computes the same, optimized.
+    """
+    from octavo.graph_folder import graph_folder, new_graph_folder
+    from octavo.transform_graph.step import optimize_graph
+
+    source = graph_folder(graph.path)
+    made = new_graph_folder(fp32_graph.path, after=source)
+    optimize_graph(source, made)
+    fp32_graph.metadata.update(made.facts())
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def insert_logging(*, graph: dsl.Input[dsl.Model], logged_graph: dsl.Output[dsl.Model]) -> None:
+    """Put a Print behind every range of a dynamic-range graph.
+
+    Args:
+        graph: The dynamic-range graph.
+        logged_graph: What calibration runs.
+    """
+    from octavo.graph_folder import graph_folder, new_graph_folder
+    from octavo.transform_graph.step import log_ranges
+
+    source = graph_folder(graph.path)
+    made = new_graph_folder(logged_graph.path, after=source)
+    log_ranges(source, made)
+    logged_graph.metadata.update(made.facts())
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -35,54 +67,44 @@ def freeze_ranges(
     *,
     graph: dsl.Input[dsl.Model],
     log: dsl.Input[dsl.Artifact],
-    summary: dsl.Input[dsl.Artifact],
+    ranged_graph: dsl.Output[dsl.Model],
     recipe: str = "",
-    frozen: dsl.Output[dsl.Model],
 ) -> None:
     """Put calibrated ranges into a dynamic-range graph as constants.
 
     Args:
         graph: The dynamic-range graph, without logging.
         log: The merged min/max log.
-        summary: The model's summary, which names the inputs and outputs.
+        ranged_graph: The graph with every range frozen.
         recipe: The recipe, a YAML or JSON document, whose part on calibration counts; empty for the default.
-        frozen: The graph with every range frozen.
     """
-    from pathlib import Path
+    from octavo.graph_folder import graph_folder, new_graph_folder
+    from octavo.transform_graph.step import freeze_log
 
-    from octavo import flow
-    from octavo.ends import read_ends
-    from octavo.recipe import Recipe
-    from octavo.transform_graph.transform import transform_file
-
-    ends = read_ends(summary.path)
-    transforms = flow.freeze_ranges(log.path, Recipe.parse(recipe))
-    transform_file(Path(graph.path), Path(frozen.path), transforms, inputs=ends.inputs, outputs=ends.outputs)
+    source = graph_folder(graph.path)
+    made = new_graph_folder(ranged_graph.path, after=source)
+    freeze_log(source, made, log.path, recipe)
+    ranged_graph.metadata.update(made.facts())
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def fuse(
     *,
     graph: dsl.Input[dsl.Model],
-    summary: dsl.Input[dsl.Artifact],
+    int8_graph: dsl.Output[dsl.Model],
     recipe: str = "",
-    fused: dsl.Output[dsl.Model],
 ) -> None:
     """Lower a graph with frozen ranges to INT8 kernels.
 
     Args:
         graph: The graph with every range frozen.
-        summary: The model's summary, which names the inputs and outputs.
+        int8_graph: The INT8 graph.
         recipe: The recipe, a YAML or JSON document, whose op set counts; empty for the default.
-        fused: The INT8 graph.
     """
-    from pathlib import Path
+    from octavo.graph_folder import graph_folder, new_graph_folder
+    from octavo.transform_graph.step import fuse_kernels
 
-    from octavo import flow
-    from octavo.ends import read_ends
-    from octavo.recipe import Recipe
-    from octavo.transform_graph.transform import transform_file
-
-    ends = read_ends(summary.path)
-    transforms = flow.fuse(Recipe.parse(recipe))
-    transform_file(Path(graph.path), Path(fused.path), transforms, inputs=ends.inputs, outputs=ends.outputs)
+    source = graph_folder(graph.path)
+    made = new_graph_folder(int8_graph.path, after=source)
+    fuse_kernels(source, made, recipe)
+    int8_graph.metadata.update(made.facts())
