@@ -83,7 +83,7 @@ def test_a_component_imports_only_inside_its_function(name: str) -> None:
 
     assert {ast.unparse(node) for node in imported} == {
         "from kfp import dsl",
-        "from octavo.image import IMAGE",
+        "from octavo.component import component",
     }
 
 

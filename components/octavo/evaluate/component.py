@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def evaluate(
     *,
     graph: dsl.Input[dsl.Model],
@@ -49,7 +49,7 @@ def evaluate(
     write_json(evaluation.path, result.model_dump(mode="json"))
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def evaluate_shard(
     *,
     graph: dsl.Input[dsl.Model],
@@ -99,7 +99,7 @@ def evaluate_shard(
     read_plan(Path(plan.path)).leave(f"ranking-{name}", mine, Path(ranking.path))
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def merge_evaluations(*, plan: dsl.Input[dsl.Artifact], name: str, evaluation: dsl.Output[dsl.Artifact]) -> None:
     """Judge what a graph thinks of the images of all shards, by exact counts.
 

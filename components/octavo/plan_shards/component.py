@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def plan_shards(
     *,
     dataset_uri: str,
@@ -52,7 +52,7 @@ def plan_shards(
     return [shard.model_dump() for shard in planned]
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def clear_parts(*, plan: dsl.Input[dsl.Artifact], evaluation_plan: dsl.Input[dsl.Artifact]) -> int:
     """Delete what the pods of two loops have left in the store, when it has been merged.
 

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def transform_graph(
     *,
     graph: dsl.Input[dsl.Model],
@@ -30,7 +30,7 @@ def transform_graph(
     transform_file(Path(graph.path), Path(transformed.path), transforms, inputs=ends.inputs, outputs=ends.outputs)
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def freeze_ranges(
     *,
     graph: dsl.Input[dsl.Model],
@@ -60,7 +60,7 @@ def freeze_ranges(
     transform_file(Path(graph.path), Path(frozen.path), transforms, inputs=ends.inputs, outputs=ends.outputs)
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def fuse(
     *,
     graph: dsl.Input[dsl.Model],
