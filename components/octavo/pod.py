@@ -18,6 +18,7 @@ import warnings
 
 from octavo.component import RUNNING
 from octavo.errors import OctavoError
+from octavo.notes import shown
 from octavo.runtime.supervisor import supervise
 
 WIDTH = "OCTAVO_LOG_WIDTH"
@@ -37,7 +38,8 @@ def main() -> None:
     os.environ[RUNNING] = "true"
     _quiet()
     try:
-        _execute(given.function_to_execute, given.executor_input)
+        with shown():
+            _execute(given.function_to_execute, given.executor_input)
     except OctavoError as fault:
         sys.stdout.flush()
         sys.stderr.write(wrapped(f"octavo: error: {fault}", int(os.environ.get(WIDTH, COLUMNS))) + "\n")
@@ -54,9 +56,8 @@ def wrapped(text: str, columns: int) -> str:
 
 
 def _quiet() -> None:
-    """Show warnings of octavo's alone: what libraries warn of, the user of a component can do nothing about."""
-    logging.basicConfig(format="%(message)s", level=logging.ERROR)
-    logging.getLogger("octavo").setLevel(logging.WARNING)
+    """Keep back what libraries warn of: the user of a component can do nothing about it."""
+    logging.getLogger().setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
 
 

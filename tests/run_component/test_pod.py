@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,17 @@ def artifact(path: Path) -> dict[str, Any]:
     return {"artifacts": [{"name": path.name, "type": {"schemaTitle": "system.Artifact"}, "uri": str(path)}]}
 
 
-def started(name: str, folder: Path, parameters: dict[str, Any], **variables: str) -> subprocess.CompletedProcess[str]:
-    """A step of the compiled pipeline that has run as Kubeflow's launcher runs it, with outputs in a folder."""
+def started(
+    name: str, folder: Path, parameters: dict[str, Any], *, inputs: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A step of the compiled pipeline that has run as Kubeflow's launcher runs it; artifacts are files of a folder."""
     pipeline, _ = yaml.safe_load_all((PIPELINE / "pipeline.yaml").read_text())
     executors = pipeline["deploymentSpec"]["executors"].values()
     container = next(each["container"] for each in executors if each["container"]["args"][-1] == name)
     spec = getattr(components, name).component_spec
     artifacts = {output: artifact(folder / output) for output, each in spec.outputs.items() if is_artifact(each.type)}
     given = {
-        "inputs": {"parameterValues": parameters},
+        "inputs": {"parameterValues": parameters, "artifacts": {each: artifact(folder / each) for each in inputs}},
         "outputs": {
             "parameters": {"Output": {"outputFile": str(folder / "Output")}},
             "artifacts": artifacts,
@@ -58,10 +61,20 @@ def test_a_step_that_succeeds_writes_what_kubeflow_reads(tmp_path: Path) -> None
     data = {"dataset_uri": str(QUICKSTART.calibration), "target_uri": str(tmp_path / "target")}
     done = started("plan_shards", tmp_path, PLANNED | data)
 
-    assert done.returncode == 0, done.stdout
+    assert (done.returncode, done.stdout) == (0, "planned 2 shards: 200 examples in batches of 10\n")
     shards = json.loads((tmp_path / "executor_output.json").read_text())["parameterValues"]["Output"]
     assert [shard["index"] for shard in shards] == [0, 1]
     assert (tmp_path / "manifest").exists()
+
+
+def test_a_step_that_writes_graphs_says_what_it_did_and_no_library_says_anything(tmp_path: Path) -> None:
+    fetched = started("fetch_model", tmp_path, {"uri": str(QUICKSTART.model)})
+    assert fetched.stdout == f"fetched {QUICKSTART.model}: graph and checkpoint, 3 files, 386,313 bytes\n"
+
+    summarized = started("summarize_graph", tmp_path, {"input_names": "", "output_names": ""}, inputs=["model"])
+    assert summarized.stdout == "the model has 118 nodes and 82,925 parameters; inputs: 'input'; outputs: 'predict'\n"
+    frozen = started("freeze_graph", tmp_path, {}, inputs=["model", "summary"])
+    assert frozen.stdout == "froze 42 variables; the graph has 118 nodes\n"
 
 
 def test_a_step_that_fails_prints_its_sentence_alone_wrapped(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ again writes over its own object and no other.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.data.shard import Shard
 from octavo.errors import DataError
+from octavo.notes import counted
 from octavo.runtime.in_order import in_order
 from octavo.storage import MissingObjectError, delete_folder, download, join, upload
+
+LOG = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Objects that are fetched at the same time."""
@@ -77,7 +81,9 @@ class Plan(BaseModel):
 
     def clear(self) -> int:
         """Delete what was left, and say how much it was. Raises StorageError as `delete_folder` does."""
-        return delete_folder(self.folder)
+        deleted = delete_folder(self.folder)
+        LOG.info("deleted %s of the shards of this run", counted(deleted, "file"))
+        return deleted
 
     def _uri(self, kind: str, shard: Shard) -> str:
         return join(self.folder, f"{kind}/{shard.index:05}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,9 @@ from octavo.data.plan import describe_shards, read_plan
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
+from octavo.notes import counted
+
+LOG = logging.getLogger(__name__)
 
 
 def merge_logs(
@@ -40,6 +44,8 @@ def merge_logs(
     _check_shards(log, shards)
     _check_examples(log, required_examples)
     write_log_file(log, merged)
+    what = (counted(len(logs), "log"), counted(len(log), "record"), counted(len(log.nodes), "node"))
+    LOG.info("merged %s: %s of %s", *what)
     return log
 
 
@@ -54,13 +60,24 @@ def merge_planned(plan: Path, merged: Path, *, required_examples: float = 1.0) -
     planned = read_plan(plan)
     with tempfile.TemporaryDirectory(prefix="octavo-logs-") as folder:
         logs = planned.gather("min_max_log", Path(folder))
-        return merge_logs(logs, merged, required_examples=required_examples, shards=planned.shards)
+        log = merge_logs(logs, merged, required_examples=required_examples, shards=planned.shards)
+    for note in notes_on(log):
+        LOG.warning("%s", note)
+    return log
 
 
 def missing_examples(log: MinMaxLog) -> tuple[int, int]:
     """How many examples failed shards have left out of a log, and how many there are with them."""
     missing = sum(part.stop - part.start for part in log.examples if part.missing)
     return missing, sum(part.stop - part.start for part in log.examples)
+
+
+def notes_on(log: MinMaxLog) -> list[str]:
+    """What a merged log lacks, a line each: examples of shards that failed, and lines that were skipped."""
+    missing, examples = missing_examples(log)
+    lacks = f"missing: {missing} of {examples} examples, those of shards that failed" if missing else ""
+    skipped = f"skipped lines: {describe_skipped(log.skipped)}" if log.skipped else ""
+    return [note for note in (lacks, skipped) if note]
 
 
 def _check_nodes(logs: Sequence[tuple[str, MinMaxLog]]) -> None:
