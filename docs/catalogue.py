@@ -56,7 +56,10 @@ def _entry(name: str, component: Any, text: Docstring) -> str:
     spec = component.component_spec
     meanings = {each.arg_name: _line(each.description) for each in text.params}
     meanings["Output"] = _line(text.returns.description) if text.returns else ""
-    inputs = [[f"`{key}`", f"`{_kind(each.type)}`", _default(each), meanings[key]] for key, each in (spec.inputs or {}).items()]
+    inputs = [
+        [f"`{key}`", f"`{_kind(each.type)}`", _default(each), meanings[key]]
+        for key, each in (spec.inputs or {}).items()
+    ]
     outputs = [[f"`{key}`", f"`{_kind(each.type)}`", meanings[key]] for key, each in (spec.outputs or {}).items()]
     parts = [f"## {name}", _line(text.description)]
     if inputs:

@@ -98,7 +98,10 @@ def test_every_value_is_described_and_in_the_schema() -> None:
         ({key: SCHEDULE[key] for key in SCHEDULE if "model" not in key}, ["nightly", "model_uri is missing"]),
         ({**SCHEDULE, "schedules[0].timeZone": "Europe/Berlin"}, ["nightly", "CRON_SCHEDULE_TIMEZONE"]),
         ({"resources.calibration.limits.cpu": "1"}, ["resources.calibration", "no step", "calibrate"]),
-        ({"resources.calibrate-shard.limits.cpus": "1"}, ["at '/resources/calibrate-shard/limits'", "'cpus' not allowed"]),
+        (
+            {"resources.calibrate-shard.limits.cpus": "1"},
+            ["at '/resources/calibrate-shard/limits'", "'cpus' not allowed"],
+        ),
         ({"priorityClassName": "batch"}, ["priorityClassName", "mode argo only"]),
         ({"parameters.preprocessing": "torch"}, ["parameters", "mode argo only"]),
         ({"mode": "argo"}, ["objectStore.bucket is empty"]),

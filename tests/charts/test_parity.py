@@ -126,9 +126,7 @@ def _step(task: Document, template: Document, title: dict[str, str]) -> Step:
             artifacts[name] = _source(name, text, task, template, title)
         elif text.startswith("/octavo/out/"):
             outputs |= {each["name"] for each in declared.get("artifacts", []) if each["path"] == text}
-            results |= {
-                each["name"] for each in declared.get("parameters", []) if each["valueFrom"] == {"path": text}
-            }
+            results |= {each["name"] for each in declared.get("parameters", []) if each["valueFrom"] == {"path": text}}
         else:
             assert text == f"{{{{inputs.parameters.{name}}}}}"
             parameters[name] = _value(passed[name], task, title)

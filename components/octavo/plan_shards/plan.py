@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -11,8 +12,11 @@ from octavo.data.manifest import write_manifest
 from octavo.data.sampling import sampled
 from octavo.data.shard import Shard
 from octavo.errors import SpecError
+from octavo.notes import counted
 
 __all__ = ["MOST_SHARDS", "Shard", "plan_shards", "split"]
+
+LOG = logging.getLogger(__name__)
 
 MOST_SHARDS = 1000
 """Kubeflow hands the list of shards on as one argument, which holds some 2,000 of them."""
@@ -60,6 +64,8 @@ def plan_shards(
         _check_number(len(planned))
     if manifest is not None:
         write_manifest(dataset, manifest, examples)
+    what = (counted(len(planned), "shard"), counted(examples, "example"), f"{batch_size:,}")
+    LOG.info("planned %s: %s in batches of %s", *what)
     return planned
 
 
