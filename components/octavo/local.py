@@ -19,13 +19,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from octavo.errors import OctavoError
+from octavo.pod import WIDTH
 from octavo.progress import StepLines
 from octavo.runtime import lifetime
 
 STARTED = re.compile(r"Executing task '(?P<task>.+)'")
 FINISHED = re.compile(r"Task '(?P<task>.+)' finished with status (?P<status>\w+)")
 COLOURS = re.compile(r"\x1b\[\d+m")
-SENTENCE = re.compile(r"^[ \t]*[\w.]+(?:Error|Exception|Fault): (?P<sentence>.+)$", re.MULTILINE)
+SENTENCE = re.compile(
+    r"^[ \t]*(?:[\w.]+(?:Error|Exception|Fault)|octavo: error): (?P<sentence>.+)$",
+    re.MULTILINE,
+)
+"""What a task of octavo's says last, or another component's traceback."""
 
 PARENT = "OCTAVO_PARENT"
 """The variable that tells a task's shell, and its Python, who starts it."""
@@ -138,7 +143,7 @@ def _this_python() -> Iterator[None]:
         _write_script(Path(folder, "python3"), f'export PATH={shlex.quote(path)}\nexec {bound} {python} -P "$@"\n')
         executable, variables = sys.executable, dict(os.environ)
         sys.executable = "python3"
-        os.environ |= {"PATH": f"{folder}{os.pathsep}{path}", "TMPDIR": folder, PARENT: str(os.getpid())}
+        os.environ |= {"PATH": f"{folder}{os.pathsep}{path}", "TMPDIR": folder, PARENT: str(os.getpid()), WIDTH: "0"}
         try:
             yield
         finally:
@@ -154,7 +159,7 @@ def _write_script(file: Path, lines: str) -> None:
 
 
 def _why(task: str, log: Path) -> str:
-    """The last exception's sentence in the log."""
+    """The last sentence in the log about what went wrong."""
     sentences = SENTENCE.findall(log.read_text(encoding="utf-8"))
     reason = sentences[-1] if sentences else "it left no message"
     return f"the task {task!r} failed: {reason} (everything it printed: {log})"

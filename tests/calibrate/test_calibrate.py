@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from octavo.calibrate.calibrate import calibrate_file
 from octavo.calibrate.ranges import shard_records
 from octavo.cli import cli
 from octavo.data.dataset import open_dataset
+from octavo.data.manifest import write_manifest
 from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError, DataError
@@ -35,7 +38,8 @@ def calibrate(graph: Path, log: Path, data: str, *, stop: int = 1) -> None:
 def test_the_command_writes_what_calibrating_in_this_process_gives(tmp_path: Path, graph: Path) -> None:
     data = write_arrays(tmp_path / "d.npz", x=np.random.default_rng(3).integers(0, 256, (9, 6, 6, 3), np.uint8))
     arguments = [f"--in_graph={graph}", f"--log={tmp_path / 'log'}", f"--dataset={data}", "--start=4", "--batch_size=4"]
-    CliRunner().invoke(cli, ["calibrate", *arguments], catch_exceptions=False)
+    done = CliRunner().invoke(cli, ["calibrate", *arguments], catch_exceptions=False)
+    assert re.fullmatch(r"calibrated 5 examples in \d+ s\n", done.output)
     records = shard_records(
         load_graph(graph), open_dataset(data), Shard(start=4, stop=9), preprocessing=PRESETS["unit"], batch_size=4
     )
@@ -140,3 +144,21 @@ def test_a_shard_that_fails_is_left_out_where_the_recipe_allows_it_and_the_log_s
     log = read_log_file(graph.with_name("refused.log"))
     assert log.examples == (Examples(0, 12), Examples(12, 23, missing=True))
     assert {len(ranges) for ranges in log.ranges.values()} == {6}
+
+
+def test_of_a_manifest_it_is_said_how_many_of_all_were_calibrated_and_how_many_failed(
+    graph: Path, data: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_manifest(open_dataset(data), tmp_path / "manifest", 16)
+    given: dict[str, Any] = {"dataset_uri": str(tmp_path / "manifest"), "batch_size": 4}
+    with caplog.at_level(logging.INFO, "octavo.calibrate"):
+        calibrate_file(graph, tmp_path / "a", shard=Shard(start=0, stop=12), preprocessing="unit", **given)
+        allowed = Calibration(required_examples=0.4)
+        refusing: dict[str, Any] = {"preprocessing": "{function: 'killers:refused'}", "calibration": allowed}
+        calibrate_file(graph, tmp_path / "b", shard=Shard(start=8, stop=16), workers=2, **refusing, **given)
+
+    first, second = caplog.messages
+    assert re.fullmatch(r"calibrated 12 of 16 examples in \d+ s", first)
+    assert re.fullmatch(
+        r"calibrated 4 of 16 examples in \d+ s; 4 examples more failed, which the recipe allows", second
+    )

@@ -181,7 +181,7 @@ def test_a_container_that_is_stopped_ends_at_once_with_the_status_of_its_signal(
 
 def test_a_step_imports_nothing_from_the_folder_that_it_runs_in(engine: Engine) -> None:
     trap = "cd /tmp; for name in json numpy kfp octavo; do echo 'import os; os._exit(3)' > $name.py; done"
-    done = engine.run(FULL, "sh", "-c", f"{trap}; python3 -m kfp.dsl.executor_main --help && octavo report --help")
+    done = engine.run(FULL, "sh", "-c", f"{trap}; python3 -m octavo.pod --help && octavo report --help")
 
     assert done.returncode == 0, done.stderr
 

@@ -136,6 +136,15 @@ def loop(tmp_path: Path) -> Loop:
     return Loop(graph, begun(tmp_path, ("min_max_log",)))
 
 
+@pytest.fixture(autouse=True)
+def _everything_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "octavo")
+
+
+def told(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("octavo.indexed_job"))
+
+
 def begun(tmp_path: Path, kinds: tuple[str, ...]) -> Parts:
     parts = Parts(str(tmp_path / "parts"))
     plan = Plan(kinds=kinds, shards=SHARDS, batch_size=10, preprocessing="unit", data="d")
@@ -144,7 +153,7 @@ def begun(tmp_path: Path, kinds: tuple[str, ...]) -> Parts:
 
 
 def test_a_job_is_made_followed_and_deleted(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored = set[str]()
 
@@ -156,7 +165,7 @@ def test_a_job_is_made_followed_and_deleted(
 
     assert loop.calibrate() == 3
     (made,) = controller.made
-    assert capsys.readouterr().out.splitlines() == [
+    assert told(caplog).splitlines() == [
         f"Job {controller.job}: 3 shards, 3 at a time",
         *(f"{number} of 3 shards" for number in range(4)),
     ]
@@ -169,7 +178,7 @@ def test_a_job_is_made_followed_and_deleted(
 
 
 def test_a_step_that_is_tried_again_goes_on_with_the_job_that_is_there(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def next_try() -> Status:
         loop.has(0)
@@ -186,11 +195,11 @@ def test_a_step_that_is_tried_again_goes_on_with_the_job_that_is_there(
         with pytest.raises(KeyboardInterrupt):
             loop.calibrate()
     controller.states = [done(1), done(2), COMPLETE]
-    capsys.readouterr()
+    caplog.clear()
 
     assert loop.calibrate() == 2, "one was done already"
     assert len(controller.made) == 1
-    assert f"Job {controller.job} goes on: 3 shards, 3 at a time" in capsys.readouterr().out
+    assert f"Job {controller.job} goes on: 3 shards, 3 at a time" in told(caplog)
 
 
 def test_what_is_done_is_not_done_again(controller: Controller, loop: Loop) -> None:
@@ -237,7 +246,7 @@ def test_a_job_that_has_failed_before_is_made_anew(controller: Controller, loop:
 
 
 def test_a_job_that_somebody_deletes_is_made_again(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def deleted() -> Status:
         loop.has(1)
@@ -247,7 +256,7 @@ def test_a_job_that_somebody_deletes_is_made_again(
     controller.states = [done(0), deleted, COMPLETE]
     assert loop.calibrate() == 3
     assert [job["spec"]["completions"] for job in controller.made] == [3, 2]
-    assert "was deleted" in capsys.readouterr().out
+    assert "was deleted" in told(caplog)
 
 
 def test_a_job_that_is_deleted_when_all_is_done_is_not_made_again(controller: Controller, loop: Loop) -> None:
@@ -299,7 +308,7 @@ def test_where_the_pods_status_holds_no_reason_its_log_is_read(controller: Contr
 
 
 def test_an_index_that_is_tried_again_is_told_and_one_that_fails_each_time_ends_it(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def once() -> Status:
         controller.has_pod(0, "pod-0-a", 1, message="Killed\n")
@@ -314,8 +323,8 @@ def test_an_index_that_is_tried_again_is_told_and_one_that_fails_each_time_ends_
         ClusterError, match=r"failed in all 6 tries, at last: Error \(exit status 139\): Segmentation fault"
     ):
         loop.calibrate()
-    told = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
-    assert told == ["shard 0 of 3 (examples 0 to 9) failed in one try: Error (exit status 1): Killed"]
+    lines = [line for line in told(caplog).splitlines() if "failed" in line]
+    assert lines == ["shard 0 of 3 (examples 0 to 9) failed in one try: Error (exit status 1): Killed"]
 
 
 def test_a_pod_without_the_memory_that_it_needs_is_not_tried_again(controller: Controller, loop: Loop) -> None:
@@ -332,7 +341,7 @@ def test_a_pod_without_the_memory_that_it_needs_is_not_tried_again(controller: C
 
 
 def test_an_evicted_pod_is_told_in_kubernetes_words(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def evicted() -> Status:
         controller.has_pod(0, "pod-0", 137)
@@ -342,7 +351,7 @@ def test_an_evicted_pod_is_told_in_kubernetes_words(
 
     controller.states = [evicted, COMPLETE]
     loop.calibrate()
-    assert "failed in one try: Evicted: The node was low on resource: memory." in capsys.readouterr().out
+    assert "failed in one try: Evicted: The node was low on resource: memory." in told(caplog)
 
 
 def test_a_job_that_fails_without_a_pod_is_told_in_kubernetes_words(controller: Controller, loop: Loop) -> None:
@@ -352,7 +361,7 @@ def test_a_job_that_fails_without_a_pod_is_told_in_kubernetes_words(controller: 
 
 
 def test_pods_that_do_not_start_are_told_with_the_reason_once(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def pending() -> Status:
         pod = failed_pod(controller.job, 0, "pod-0", 0)
@@ -363,12 +372,12 @@ def test_pods_that_do_not_start_are_told_with_the_reason_once(
 
     controller.states = [pending, pending, COMPLETE]
     loop.calibrate()
-    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no pod")]
-    assert told == ["no pod of it runs: pod-0: Unschedulable: 0/1 nodes"]
+    lines = [line for line in told(caplog).splitlines() if line.startswith("no pod")]
+    assert lines == ["no pod of it runs: pod-0: Unschedulable: 0/1 nodes"]
 
 
 def test_pods_that_kubernetes_refuses_to_make_are_told_with_the_reason(
-    controller: Controller, loop: Loop, capsys: pytest.CaptureFixture[str]
+    controller: Controller, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused() -> Status:
         event = {
@@ -382,7 +391,7 @@ def test_pods_that_kubernetes_refuses_to_make_are_told_with_the_reason(
 
     controller.states = [refused, COMPLETE]
     loop.calibrate()
-    assert "no pod of it runs: pods is forbidden: exceeded quota" in capsys.readouterr().out
+    assert "no pod of it runs: pods is forbidden: exceeded quota" in told(caplog)
 
 
 def test_a_kubernetes_that_does_not_try_indexes_again_is_refused(controller: Controller, loop: Loop) -> None:

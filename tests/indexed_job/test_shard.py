@@ -81,7 +81,7 @@ def test_an_index_says_what_it_has_made_and_one_that_the_job_has_not_is_refused(
     assert run_shard(inputs, 3) == 2
     assert capsys.readouterr().err == "octavo: error: there is no index 3: the Job has 3, from 0 on\n"
     assert run_shard(inputs, 2) == 0
-    assert f"shard 2: {parts.folder}/min_max_log/00002" in capsys.readouterr().out
+    assert f"shard 2: {parts.folder}/min_max_log/00002" in capsys.readouterr().err
 
 
 def test_what_the_pods_need_lies_in_the_loops_folder_and_is_taken_for_no_result(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from octavo.errors import CalibrationError, DataError
 from octavo.files import write_json
 from octavo.graph.log_records import format_examples, format_record
 from octavo.graph.min_max_log import read_log_file
-from octavo.merge_min_max_logs.merge import LOG, merge_logs, merge_parts, missing_examples
+from octavo.merge_min_max_logs.merge import KIND, merge_logs, merge_parts, missing_examples
 from octavo.storage import list_objects
 from whole_logs import whole
 
@@ -136,7 +136,7 @@ def test_a_thousand_shards_come_together_to_the_bytes_of_one(tmp_path: Path) -> 
     parts, shards = begun(tmp_path, 1000)
     for each in reversed(shards):
         (tmp_path / "log").write_text("\n".join(shard(each.start, each.stop)))
-        parts.leave(LOG, each, tmp_path / "log")
+        parts.leave(KIND, each, tmp_path / "log")
 
     merge_parts(parts.folder, tmp_path / "merged")
     assert (tmp_path / "merged").read_bytes() == merged(tmp_path, shard(0, 2000))
@@ -149,7 +149,7 @@ def begun(folder: Path, count: int, recipe: str = "") -> tuple[Parts, tuple[Shar
     manifest.write_text(json.dumps({"uri": str(folder / "data.npz")}))
     shards = tuple(Shard(index=index, start=2 * index, stop=2 * index + 2) for index in range(count))
     plan = Plan(
-        kinds=(LOG,), shards=shards, batch_size=2, preprocessing="unit", recipe=recipe, data=data_version(manifest)
+        kinds=(KIND,), shards=shards, batch_size=2, preprocessing="unit", recipe=recipe, data=data_version(manifest)
     )
     parts = Parts(str(folder / "parts"))
     parts.begin(plan, manifest)
@@ -160,9 +160,9 @@ def test_what_was_merged_once_is_taken_again_without_the_shards_logs(tmp_path: P
     parts, shards = begun(tmp_path, 2)
     for each in shards:
         (tmp_path / "log").write_text("\n".join(shard(each.start, each.stop)))
-        parts.leave(LOG, each, tmp_path / "log")
+        parts.leave(KIND, each, tmp_path / "log")
     first = merge_parts(parts.folder, tmp_path / "merged")
-    assert not [entry for entry in list_objects(parts.folder) if entry.name.startswith(LOG)]
+    assert not [entry for entry in list_objects(parts.folder) if entry.name.startswith(KIND)]
     (tmp_path / "data.npz").write_text("changed since")
     assert merge_parts(parts.folder, tmp_path / "again").examples == first.examples
     assert (tmp_path / "again").read_bytes() == (tmp_path / "merged").read_bytes()
@@ -171,11 +171,11 @@ def test_what_was_merged_once_is_taken_again_without_the_shards_logs(tmp_path: P
 def test_logs_of_data_that_was_changed_meanwhile_are_not_merged(tmp_path: Path) -> None:
     parts, shards = begun(tmp_path, 1)
     (tmp_path / "log").write_text("\n".join(shard(0, 2)))
-    parts.leave(LOG, shards[0], tmp_path / "log")
+    parts.leave(KIND, shards[0], tmp_path / "log")
     (tmp_path / "data.npz").write_text("changed")
     with pytest.raises(DataError, match="the data set was changed while it was read"):
         merge_parts(parts.folder, tmp_path / "merged")
-    assert not parts.settled(LOG, tmp_path / "settled")
+    assert not parts.settled(KIND, tmp_path / "settled")
 
 
 def test_a_loop_heeds_the_recipe_on_how_many_examples_are_required(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_loop_heeds_the_recipe_on_how_many_examples_are_required(tmp_path: Pat
         parts, shards = begun(tmp_path / str(required), 2, recipe)
         for each, text in zip(shards, (shard(0, 2), whole(format_examples(2, 4, missing=True))), strict=True):
             (tmp_path / "log").write_text("\n".join(text))
-            parts.leave(LOG, each, tmp_path / "log")
+            parts.leave(KIND, each, tmp_path / "log")
         with nullcontext() if fine else pytest.raises(CalibrationError, match="the recipe wants 100 %"):
             merge_parts(parts.folder, tmp_path / "merged")
 

@@ -16,6 +16,7 @@ from kfp import compiler, dsl
 from rich.console import Console
 
 from marked import Program, python, reached
+from octavo.components import fetch_model
 from octavo.errors import OctavoError
 from octavo.local import SENTENCE, run_compiled
 from octavo.progress import StepLines
@@ -100,6 +101,11 @@ def one_turn_killed(target: str) -> None:
     touch(target=target).after(turn).set_display_name("Merge")
 
 
+@dsl.pipeline(name="misled")
+def misled(uri: str) -> None:
+    fetch_model(uri=uri).set_display_name("Fetch")
+
+
 @dsl.pipeline(name="hanging")
 def hanging(folder: str) -> None:
     with dsl.ParallelFor(count(upto=2).output) as item:
@@ -148,6 +154,12 @@ def test_a_task_that_fails_is_told_by_its_own_sentence(tmp_path: Path) -> None:
     ):
         run(refused, tmp_path)
     assert re.sub(r" +\d+\.\d s", "", (tmp_path / "shown.txt").read_text()) == "failed Read data\n", "tried once"
+
+
+def test_a_step_of_octavos_that_fails_is_told_by_its_whole_sentence(tmp_path: Path) -> None:
+    missing = tmp_path / ("a rather long name of a folder that is not there " * 3).strip()
+    with pytest.raises(OctavoError, match=rf"^the task 'Fetch' failed: .*{missing}.* \(everything it printed: "):
+        run(misled, tmp_path, uri=str(missing))
 
 
 def test_the_sentence_is_found_in_a_long_log_of_anything() -> None:

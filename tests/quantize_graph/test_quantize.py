@@ -14,6 +14,7 @@ from octavo.errors import GraphError
 from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.attrs import read_dtype
 from octavo.int8.lowering import lower
+from octavo.quantize_graph.decisions import Decision, Verdict, in_short
 from octavo.quantize_graph.quantize import quantize, quantize_file
 from octavo.recipe import Recipe
 from octavo.transform_graph.transform import transform
@@ -48,7 +49,20 @@ def test_attributes_left_at_their_defaults_change_nothing() -> None:
     assert np.array_equal(outputs[0], outputs[1])
 
 
-def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("verdicts", "line"),
+    [
+        (["INT8"] * 28 + ["FP32"], "quantized 28 of 29 ops that could be INT8; 1 stays FP32"),
+        (["INT8", "FP32", "FP32"], "quantized 1 of 3 ops that could be INT8; 2 stay FP32"),
+        (["INT8"], "quantized 1 of 1 op that could be INT8; none stays FP32"),
+    ],
+)
+def test_how_many_ops_are_int8_is_said_in_a_line(verdicts: list[Verdict], line: str) -> None:
+    assert in_short([Decision("a", "Conv2D", verdict) for verdict in verdicts]) == line
+
+
+def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "octavo.quantize_graph")
     save_graph(build(net, (None, 8, 8, 4)), tmp_path / "fp32.pb")
     quantize_file(
         tmp_path / "fp32.pb",
@@ -59,6 +73,7 @@ def test_writes_a_graph_that_runs_and_a_verdict_for_each_op(tmp_path: Path) -> N
         outputs=["out"],
     )
     verdicts = {n["name"]: n["verdict"] for n in json.loads((tmp_path / "decisions.json").read_text())["nodes"]}
+    assert caplog.messages == ["quantized 4 of 4 ops that could be INT8; none stays FP32"]
     assert verdicts == {"conv": "INT8", "MaxPool2d": "INT8", "Reshape": "INT8", "dense": "INT8"}
     dynamic = load_graph(tmp_path / "dynamic.pb").with_ends(["x"], ["out"])
     assert run(dynamic, x())[0].shape == (2, 5)

@@ -14,12 +14,16 @@ from typing import Any
 import kfp_server_api as api
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helm_chart import Helm, find_helm, the, with_settings
 from kfp_server import State
 from kubernetes_server import Cluster
 from octavo.errors import SpecError
+from octavo.pod import wrapped
 from octavo.submit.parameters import Wanted, checked
+from octavo.submit.printed import last_sentence
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -156,12 +160,18 @@ PRINTED = "\n".join(
         'time="2026-01-01T12:00:00.1Z" level=info msg="capturing logs" argo=true',
         "I0101 12:00:01.123456      15 launcher_v2.go:215] publish success.",
         *map(str, range(50)),
-        "octavo: error: there is no data set",
+        "octavo: error: there is no data set under",
+        "s3://data/calibration; wanted examples",
+        "E0101 12:00:01.123456      16 launcher_v2.go:449] Component failed to execute successfully",
+        "F0101 12:00:01.123456      16 main.go:59] failed to execute component: exit status 2",
         'time=2026-01-01T12:00:09Z level=INFO msg="sub-process exited" argo=true error="<nil>"',
         '{"argo":true,"level":"info","msg":"stopping","time":"2026-01-01T12:00:09Z"}',
         "Error: exit status 2",
     )
 )
+
+SENTENCE = "there is no data set under s3://data/calibration; wanted examples"
+"""What the step says in that log, on one line."""
 
 
 def test_a_step_that_fails_on_kubeflow_is_found_by_its_pod_and_named_with_reason_and_log(
@@ -181,8 +191,9 @@ def test_a_step_that_fails_on_kubeflow_is_found_by_its_pod_and_named_with_reason
 
     assert status == 2
     assert "failed Plan shards" in err
-    assert "the step 'Plan shards' failed: Error (exit status 2); see http" in err
-    assert err.rstrip().endswith("\n49\noctavo: error: there is no data set")
+    assert f"the step 'Plan shards' failed: {SENTENCE} (Error (exit status 2)); see http" in err
+    assert err.rstrip().endswith("\n49")
+    assert err.count("there is no data set") == 1
     assert "argo" not in err
     assert "launcher" not in err
     assert "\n12\n" not in err
@@ -197,7 +208,58 @@ def test_a_failure_that_kubeflow_lists_no_task_of_is_found_by_the_pod(
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert "'Calibrate' failed: OOMKilled (exit status 137): it needs a higher memory limit; see http" in err
+    assert (
+        "'Calibrate' failed: OOMKilled (exit status 137): its memory ran out, so raise "
+        "resources.calibrate.limits.memory; see http"
+    ) in err
+
+
+KILLED = "octavo: error: the process was killed by SIGKILL, most likely because memory ran out"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason", "printed", "words"),
+    [
+        (
+            "fetch-model",
+            137,
+            "",
+            "",
+            ["(exit status 137): most likely its", "raise resources.fetch-model.limits.memory"],
+        ),
+        ("fetch-model", 1, "", KILLED, ["because memory ran out (Error", "raise resources.fetch-model.limits.memory"]),
+    ],
+)
+def test_a_step_on_kubeflow_that_was_killed_is_told_which_value_raises_its_memory(
+    registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str], path: str, status: int,
+    reason: str, printed: str, words: list[str],
+) -> None:  # fmt: skip
+    state.on_run = stages(("FAILED", []))
+    put((pod(f"{path}.executor(0)", seconds=9, status=status, reason=reason), printed))
+    err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
+
+    assert [word for word in words if word not in err] == []
+
+
+@pytest.mark.parametrize(("message", "told"), [("OOMKilled (exit code 137)", True), ("exit code 2", False)])
+def test_a_step_on_argo_that_was_killed_is_told_which_value_raises_its_memory(
+    installed: Cluster, run: Run, parameters: list[str], message: str, told: bool
+) -> None:
+    failed = node("octavo-x7k2p-1", "calibrate(0:index:0,start:0,stop:50)", "Failed", message=message)
+    installed.on_get = workflow_at({"phase": "Failed", "nodes": nodes({**failed, "templateName": "calibrate"})})
+    err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)[2]
+
+    assert ("its memory ran out, so raise resources.calibrate.limits.memory; see" in err) == told
+
+
+@given(st.text("a\n:", max_size=20), st.lists(st.text("octav:", min_size=1), min_size=1))
+def test_the_sentence_of_a_log_is_found_whole_however_it_is_wrapped(before: str, words: list[str]) -> None:
+    sentence = " ".join(words)
+    log = f"{before}\n{wrapped(f'octavo: error: {sentence}', 20)}"
+
+    assert last_sentence(log) == (sentence, before.rstrip())
+    assert last_sentence(before) == ("", before)
+    assert last_sentence(f"it says octavo: error: {before}") == ("", f"it says octavo: error: {before}")
 
 
 def test_an_evicted_pod_is_told_in_kubernetes_words(
@@ -234,8 +296,7 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert "the step 'Plan shards' failed: no reason is given; see http" in err
-    assert err.rstrip().endswith("octavo: error: there is no data set")
+    assert f"the step 'Plan shards' failed: {SENTENCE}; see http" in err
     assert "argo" not in err
 
 
@@ -427,8 +488,7 @@ def test_a_step_that_fails_on_argo_is_named_with_its_reason_and_its_log(
     status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
 
     assert status == 2
-    assert "the step 'plan-shards' failed: exit code 2" in err
-    assert err.rstrip().endswith("octavo: error: there is no data set")
+    assert f"the step 'plan-shards' failed: {SENTENCE} (exit code 2); see" in err
     assert "argo=true" not in err
 
 

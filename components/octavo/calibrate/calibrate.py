@@ -6,17 +6,23 @@ several batches at once, and by several processes.
 
 from __future__ import annotations
 
+import logging
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from octavo.data.manifest import out_of
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
 from octavo.graph.min_max_log import join_logs, read_log_file, write_log_file
+from octavo.notes import counted
 from octavo.recipe import Calibration
 from octavo.runtime import worker
+
+LOG = logging.getLogger(__name__)
 
 SECONDS = 24 * 3600.0
 """How long a calibration may take."""
@@ -68,6 +74,7 @@ def calibrate_file(
         OctavoError: when the graph, the data or the preprocessing cannot be used, or a part's process died again and
             again; no log is written then, but for a recipe that does not require all examples.
     """
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="octavo-logs-") as folder:
         parts = [shard] if workers == 1 else shard.parts(workers, batch_size)
         logs = [Path(folder, f"{part.index}.txt") for part in parts]
@@ -84,6 +91,10 @@ def calibrate_file(
         )
         joined = join_logs([read_log_file(part) for part in logs])
     write_log_file(joined, log)
+    missing = sum(part.stop - part.start for part in joined.examples if part.missing)
+    done = out_of(shard.stop - shard.start - missing, dataset_uri, "example")
+    failed = f"; {counted(missing, 'example')} more failed, which the recipe allows" if missing else ""
+    LOG.info("calibrated %s in %.0f s%s", done, time.monotonic() - start, failed)
 
 
 def calibrate_shards(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from octavo.notes import shown
 from octavo.options import COMMA_LIST
 
 
@@ -43,14 +44,16 @@ def command(
     from octavo.recipe import load_recipe
 
     shard = make_shard(start, len(open_dataset(dataset)) if stop is None else stop)
-    calibrate_file(
-        in_graph,
-        log,
-        dataset_uri=dataset,
-        shard=shard,
-        preprocessing=preprocessing,
-        batch_size=batch_size,
-        inputs=inputs,
-        calibration=load_recipe(recipe).calibration,
-        workers=workers,
-    )
+    calibration = load_recipe(recipe).calibration
+    with shown():
+        calibrate_file(
+            in_graph,
+            log,
+            dataset_uri=dataset,
+            shard=shard,
+            preprocessing=preprocessing,
+            batch_size=batch_size,
+            inputs=inputs,
+            calibration=calibration,
+            workers=workers,
+        )

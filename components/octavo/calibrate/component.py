@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def calibrate(*, graph: dsl.Input[dsl.Model], turn: dict[str, str]) -> None:
     """Run one shard through the logged graph and leave the min/max log of its ranges in the loop's folder.
 

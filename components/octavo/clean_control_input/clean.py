@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from octavo.graph.frames import with_placing_edges_only
 from octavo.graph.graph import Graph
+from octavo.graph.names import is_control
 from octavo.graph.proto import load_graph, save_graph
+from octavo.notes import counted
+
+LOG = logging.getLogger(__name__)
 
 
 def clean_control_input(graph: Graph) -> Graph:
@@ -20,4 +25,13 @@ def clean_file(source: Path, target: Path, *, as_text: bool = False) -> None:
     Raises:
         GraphError: when the graph cannot be read or written.
     """
-    save_graph(clean_control_input(load_graph(source)), target, as_text=as_text)
+    graph = load_graph(source)
+    cleaned = clean_control_input(graph)
+    save_graph(cleaned, target, as_text=as_text)
+    before, left = _control_edges(graph), _control_edges(cleaned)
+    stay = f"{left:,} stay" if left > 1 else f"{'one' if left else 'none'} stays"
+    LOG.info("dropped %s; %s", counted(before - left, "control edge"), stay)
+
+
+def _control_edges(graph: Graph) -> int:
+    return sum(is_control(tensor) for node in graph.nodes.values() for tensor in node.inputs)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from octavo.notes import shown
 from octavo.options import NEEDED_PATH, Bool
 
 
@@ -22,4 +23,5 @@ def command(source: Path, input_binary: bool, output: Path, output_binary: bool)
     from octavo.clean_control_input.clean import clean_file
 
     del input_binary
-    clean_file(source, output, as_text=not output_binary)
+    with shown():
+        clean_file(source, output, as_text=not output_binary)

@@ -25,6 +25,7 @@ from octavo.data.folder import ENDINGS, ImageFiles
 from octavo.data.formats import Format, format_of, is_pattern
 from octavo.data.records import RecordFile
 from octavo.errors import DataError
+from octavo.notes import counted
 from octavo.storage import MissingObjectError, join, open_object
 
 if TYPE_CHECKING:
@@ -81,6 +82,13 @@ def read_manifest(uri: str) -> Dataset:
     if not spans:
         raise DataError(f'the manifest {uri!r} is empty; wanted lines such as {{"uri": "part.npz"}}')
     return Dataset(uri, tuple(spans))
+
+
+def out_of(count: int, dataset_uri: str, noun: str) -> str:
+    """50, "example" -> "50 of 200 examples" of a manifest; "50 examples" where counting would read the data set."""
+    if format_of(dataset_uri) is not Format.MANIFEST:
+        return counted(count, noun)
+    return f"{count:,} of {counted(len(read_manifest(dataset_uri)), noun)}"
 
 
 def write_manifest(dataset: Dataset, path: Path, stop: int) -> None:

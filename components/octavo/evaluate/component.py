@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def evaluate(
     *,
     graph: dsl.Input[dsl.Model],
@@ -46,7 +46,7 @@ def evaluate(
     write_json(evaluation.path, result.model_dump(mode="json"))
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def evaluate_shard(
     *,
     fp32_graph: dsl.Input[dsl.Model],
@@ -66,7 +66,7 @@ def evaluate_shard(
     evaluate_turn({"fp32": graph_folder(fp32_graph.path), "int8": graph_folder(int8_graph.path)}, turn)
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def merge_evaluations(*, parts: str, evaluations: dsl.Output[dsl.Artifact]) -> None:
     """Judge what the graphs think of the images of all shards, by exact counts.
 

@@ -6,13 +6,16 @@ processes put to use.
 
 from __future__ import annotations
 
+import logging
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from octavo.data.dataset import open_dataset
+from octavo.data.manifest import out_of
 from octavo.data.parts import Parts, Plan
 from octavo.data.preprocessing import preprocessing as read_preprocessing
 from octavo.data.shard import Shard
@@ -25,6 +28,8 @@ from octavo.runtime import worker
 from octavo.runtime.environment import check_graph
 
 __all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "evaluation_file", "merge_files", "merge_parts"]
+
+LOG = logging.getLogger(__name__)
 
 SECONDS = 24 * 3600.0
 """How long an evaluation may take."""
@@ -108,7 +113,10 @@ def evaluate_shard(
     Raises:
         OctavoError: when the graph, the data or the preprocessing cannot be used; nothing is written then.
     """
+    start = time.monotonic()
     _run(_request(graph, [ranking], dataset_uri, [shard], preprocessing, batch_size, inputs, outputs, 1))
+    done = out_of(shard.stop - shard.start, dataset_uri, "image")
+    LOG.info("evaluated %s in %.0f s", done, time.monotonic() - start)
 
 
 def merge_files(rankings: Sequence[Path]) -> Evaluation:
@@ -141,6 +149,7 @@ def evaluation_file(evaluations: Path, graph: str) -> Path:
 
 def _merged(parts: Parts, plan: Plan, kind: str, target: Path) -> Evaluation:
     if parts.settled(kind, target):
+        LOG.info("took what an earlier run has found of the %s graph", kind.upper())
         return Evaluation.model_validate_json(target.read_bytes())
     with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as gathered:
         found = merge_files(parts.gather(kind, plan.shards, Path(gathered)))

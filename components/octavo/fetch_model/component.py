@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def fetch_model(*, uri: str, model: dsl.Output[dsl.Model], version: str = "") -> None:
     """Copy a trained model from object storage and record its size and checksum.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from octavo.errors import GraphError, StorageError
 from octavo.files import write_json
 from octavo.model import RECORD, SAVED_MODELS, WANTED, FileRecord, Layout, ModelRecord, kind_of_file, layout
+from octavo.notes import counted
 from octavo.storage import (
     MissingObjectError,
     StoredObject,
@@ -22,6 +24,8 @@ from octavo.storage import (
     read_bytes,
     version,
 )
+
+LOG = logging.getLogger(__name__)
 
 FILES = "files"
 """The folder of the copied files, beside the record."""
@@ -83,6 +87,9 @@ def fetch_model(uri: str, target: Path) -> ModelRecord:
             files=tuple(files),
         )
         write_json(folder / RECORD, record.model_dump())
+    size = sum(file.bytes for file in files)
+    what = f"{counted(len(files), 'file')}, {counted(size, 'byte')}"
+    LOG.info("fetched %s: %s, %s", record.uri, found.kind.replace("_", " "), what)
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from octavo.graph.names import canonical
 from octavo.graph.proto import load_graph, save_graph
 from octavo.graph.tensors import Array
 from octavo.model import read_model
+from octavo.notes import counted
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,12 @@ def freeze_model(model: Path, frozen: Path, *, input_names: Sequence[str] = (), 
         GraphError: when the model cannot be read, a name is not in it, a variable has no value, or the frozen graph
             does not run.
     """
-    write_frozen(frozen_model(model, input_names=input_names, output_names=output_names), frozen)
+    made = frozen_model(model, input_names=input_names, output_names=output_names)
+    not_run = write_frozen(made, frozen)
+    converted = counted(len(made.converted), "variable") if made.converted else "no variables, there are none"
+    LOG.info("froze %s; the graph has %s", converted, counted(len(made.graph.nodes), "node"))
+    if not_run:
+        LOG.warning("the frozen graph was loaded, but not run: %s", not_run)
 
 
 def frozen_model(model: Path, *, input_names: Sequence[str] = (), output_names: Sequence[str]) -> Frozen:

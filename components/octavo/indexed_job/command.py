@@ -18,5 +18,7 @@ import click
 def command(*, inputs: str, index: int) -> None:
     """Run one shard of a step, as each pod of an Indexed Job does; Kubernetes names the shard."""
     from octavo.indexed_job.shard import run_shard
+    from octavo.notes import shown
 
-    run_shard(inputs, index)
+    with shown():
+        run_shard(inputs, index)

@@ -4,10 +4,10 @@ from typing import Any
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def calibrate_in_job(*, graph: dsl.Input[dsl.Model], parts: str, job: dict[str, Any]) -> int:
     """Do all turns of a loop over calibrate, in the pods of one Kubernetes Indexed Job, for merge_min_max_logs.
 
@@ -25,7 +25,7 @@ def calibrate_in_job(*, graph: dsl.Input[dsl.Model], parts: str, job: dict[str, 
     return run_in_job("calibrate", {"min_max_log": graph_folder(graph.path)}, parts, job)
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def evaluate_in_job(
     *, fp32_graph: dsl.Input[dsl.Model], int8_graph: dsl.Input[dsl.Model], parts: str, job: dict[str, Any]
 ) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import tempfile
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from octavo.cluster import kubernetes_client
 from octavo.data.parts import Parts, Plan, Turn, shard_of
 from octavo.errors import ClusterError, StorageError
@@ -25,8 +24,11 @@ from octavo.indexed_job.manifest import BAD_INPUT, inputs_of, job_manifest, job_
 from octavo.indexed_job.own_pod import Document, own_pod
 from octavo.indexed_job.reasons import OUT_OF_MEMORY, FailedPod
 from octavo.indexed_job.settings import JobSettings
+from octavo.notes import counted
 from octavo.storage import delete_folder
 from octavo.tasks import RETRIES
+
+LOG = logging.getLogger(__name__)
 
 POLL_SECONDS = 3.0
 
@@ -92,7 +94,7 @@ class _Loop:
                 found = self._made(job, inputs) if found is None else found
                 if found is None or self._watched(job, found):
                     return
-            click.echo(f"{job.title} was deleted")
+            LOG.warning("%s was deleted", job.title)
         raise ClusterError(f"{job.title} was deleted {1 + DELETED_TIMES} times before it had ended; see who does that")
 
     def _made(self, job: Job, inputs: str) -> Any:
@@ -109,7 +111,7 @@ class _Loop:
         """See it to its end; False when it is gone before."""
         turns = read_work(inputs_of(found)).turns
         others = "" if found.metadata.owner_references[0].uid == self.pod["metadata"]["uid"] else " goes on"
-        click.echo(f"Job {job.name}{others}: {len(turns)} shards, {found.spec.parallelism} at a time")
+        LOG.info("Job %s%s: %s, %d at a time", job.name, others, counted(len(turns), "shard"), found.spec.parallelism)
         limit = self.settings.resources.get("limits", {}).get("memory", "")
         return _Watch(job, turns, self.plan, limit).to_the_end()
 
@@ -140,7 +142,7 @@ class _Watch:
     def _show(self, done: int, *, at_once: bool) -> None:
         now = time.monotonic()
         if done > self._done and (at_once or now > self._shown + SHOWN_SECONDS):
-            click.echo(f"{done} of {len(self._turns)} shards")
+            LOG.info("%s of %s", f"{done:,}", counted(len(self._turns), "shard"))
             self._done, self._shown = done, now
 
     def _tell_failures(self, failures: int) -> None:
@@ -153,7 +155,7 @@ class _Watch:
                 raise ClusterError(self._sentence(pod, "failed"))
             if pod.name not in self._known:
                 self._known.add(pod.name)
-                click.echo(self._sentence(self._job.told(pod), "failed in one try"))
+                LOG.warning("%s", self._sentence(self._job.told(pod), "failed in one try"))
 
     def _tell_waiting(self, status: Any) -> None:
         if status.ready or status.succeeded != self._before:
@@ -162,7 +164,7 @@ class _Watch:
             return
         why = self._job.why_waiting()
         if why and why != self._waiting:
-            click.echo(f"no pod of it runs: {why}")
+            LOG.warning("no pod of it runs: %s", why)
             self._waiting = why
 
     def _failure(self, job: Any) -> str:
@@ -196,7 +198,7 @@ def _gone_behind(job: Job, inputs: str) -> Iterator[None]:
             job.delete()
             delete_folder(inputs)
         except (ClusterError, StorageError) as fault:
-            click.echo(f"what {job.title} has made could not be deleted: {fault}", err=True)
+            LOG.warning("what belongs to %s could not be deleted: %s", job.title, fault)
 
 
 @contextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
-
-import click
 
 from octavo.calibrate.turn import calibrate_turn
 from octavo.errors import SpecError
 from octavo.evaluate.turn import evaluate_turn
 from octavo.indexed_job.inputs import fetch_graph, read_work
+
+LOG = logging.getLogger(__name__)
 
 
 def run_shard(folder: str, index: int) -> None:
@@ -34,4 +35,4 @@ def run_shard(folder: str, index: int) -> None:
             made = calibrate_turn(graph, turn.as_text())
         else:
             made = evaluate_turn({turn.kind: graph}, turn.as_text())
-    click.echo(f"shard {turn.shard}: {made}")
+    LOG.info("shard %d: %s", turn.shard, made)

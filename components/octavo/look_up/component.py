@@ -1,11 +1,9 @@
 """The KFP component of look_up."""
 
-from kfp import dsl
-
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def look_up(
     *,
     model_uri: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 
@@ -12,6 +13,8 @@ from octavo.errors import SpecError
 from octavo.fetch_model.fetch import model_version
 from octavo.recipe import Recipe
 from octavo.storage import prove_writable
+
+LOG = logging.getLogger(__name__)
 
 
 def look_up(
@@ -54,4 +57,6 @@ def look_up(
     for uri in (calibration_uri, validation_uri):
         open_dataset(uri, most=1)
     version = model_version(model_uri)
-    return version if reuse else f"{version}-{secrets.token_hex(4)}"
+    version = version if reuse else f"{version}-{secrets.token_hex(4)}"
+    LOG.info("all parameters are well; the model's version is %s", version)
+    return version

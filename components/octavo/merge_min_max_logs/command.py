@@ -21,16 +21,12 @@ def command(logs: tuple[Path, ...], output: Path, recipe: Path | None, shards: P
     gzip.
     """
     from octavo.data.shard import read_shards
-    from octavo.graph.min_max_log import describe_skipped
-    from octavo.merge_min_max_logs.merge import merge_logs, missing_examples
+    from octavo.merge_min_max_logs.merge import merge_logs, notes_on
     from octavo.recipe import load_recipe
 
     required = load_recipe(recipe).calibration.required_examples
     planned = () if shards is None else read_shards(shards)
     log = merge_logs(logs, output, required_examples=required, shards=planned)
     click.echo(f"{len(log)} records of {len(log.nodes)} nodes")
-    missing, examples = missing_examples(log)
-    if missing:
-        click.echo(f"missing: {missing} of {examples} examples, those of shards that failed")
-    if log.skipped:
-        click.echo(f"skipped lines: {describe_skipped(log.skipped)}")
+    for note in notes_on(log):
+        click.echo(note)

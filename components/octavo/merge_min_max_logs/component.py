@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def merge_min_max_logs(*, parts: str, log: dsl.Output[dsl.Artifact]) -> None:
     """Merge the min/max logs of all shards into one, the same whatever their number.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,12 @@ from octavo.data.shard import Shard
 from octavo.data.versions import check_unchanged
 from octavo.errors import CalibrationError
 from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
+from octavo.notes import counted
 from octavo.recipe import Recipe
 
-LOG = "min_max_log"
+LOG = logging.getLogger(__name__)
+
+KIND = "min_max_log"
 """What calibration leaves of a shard."""
 
 
@@ -45,6 +49,8 @@ def merge_logs(
     _check_shards(log, shards)
     _check_examples(log, required_examples)
     write_log_file(log, merged)
+    what = (counted(len(logs), "log"), counted(len(log), "record"), counted(len(log.nodes), "node"))
+    LOG.info("merged %s: %s of %s", *what)
     return log
 
 
@@ -61,15 +67,18 @@ def merge_parts(folder: str, merged: Path) -> MinMaxLog:
         StorageError: when the store cannot be reached or refuses.
     """
     parts = Parts(folder)
-    if parts.settled(LOG, merged):
+    if parts.settled(KIND, merged):
+        LOG.info("took what an earlier run has merged")
         return read_log_file(merged)
     plan = parts.plan()
     required = Recipe.parse(plan.recipe).calibration.required_examples
     with tempfile.TemporaryDirectory(prefix="octavo-logs-") as gathered:
-        logs = parts.gather(LOG, plan.shards, Path(gathered))
+        logs = parts.gather(KIND, plan.shards, Path(gathered))
         log = merge_logs(logs, merged, required_examples=required, shards=plan.shards)
     check_unchanged(parts, plan)
-    parts.settle(LOG, merged)
+    parts.settle(KIND, merged)
+    for note in notes_on(log):
+        LOG.warning("%s", note)
     return log
 
 
@@ -77,6 +86,14 @@ def missing_examples(log: MinMaxLog) -> tuple[int, int]:
     """How many examples failed shards have left out of a log, and how many there are with them."""
     missing = sum(part.stop - part.start for part in log.examples if part.missing)
     return missing, sum(part.stop - part.start for part in log.examples)
+
+
+def notes_on(log: MinMaxLog) -> list[str]:
+    """What a merged log lacks, a line each: examples of shards that failed, and lines that were skipped."""
+    missing, examples = missing_examples(log)
+    lacks = f"missing: {missing} of {examples} examples, those of shards that failed" if missing else ""
+    skipped = f"skipped lines: {describe_skipped(log.skipped)}" if log.skipped else ""
+    return [note for note in (lacks, skipped) if note]
 
 
 def _check_nodes(logs: Sequence[tuple[str, MinMaxLog]]) -> None:

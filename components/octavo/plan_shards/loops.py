@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from octavo.data.declared import check_declared
 from octavo.data.parts import Parts, Plan, Turn, clear_old, parts_home
 from octavo.data.versions import data_version
 from octavo.graph_folder import GraphFolder
+from octavo.notes import counted
 from octavo.plan_shards.plan import plan_shards
 from octavo.storage import join
+
+LOG = logging.getLogger(__name__)
 
 
 def plan_for_pods(
@@ -39,7 +41,7 @@ def plan_for_pods(
     folder, plan, turns = plan_loop(graphs, home=parts_home(target_uri, work_uri), **settings)
     Path(parts).parent.mkdir(parents=True, exist_ok=True)
     Path(parts).write_text(folder.folder)
-    click.echo(told(plan, turns))
+    told(plan, turns)
     return [turn.as_text() for turn in turns]
 
 
@@ -102,9 +104,8 @@ def _name(plan: Plan, graphs: Sequence[GraphFolder], manifest: Path, *, reuse: b
     return digest if reuse else f"{digest}-{secrets.token_hex(4)}"
 
 
-def told(plan: Plan, turns: Sequence[Turn]) -> str:
-    """What is to be done, for the log of the step."""
+def told(plan: Plan, turns: Sequence[Turn]) -> None:
+    """Say what of a loop is done already."""
     whole = len(plan.shards) * len(plan.kinds)
-    examples = sum(shard.stop - shard.start for shard in plan.shards)
-    before = f"; {whole - len(turns)} of {whole} turns were done by an earlier run" if len(turns) < whole else ""
-    return f"planned {len(plan.shards)} shards of {examples} examples{before}"
+    if done := whole - len(turns):
+        LOG.info("an earlier run has done %s of %s", f"{done:,}", counted(whole, "turn"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -11,9 +12,12 @@ from octavo.data.manifest import write_manifest
 from octavo.data.sampling import sampled
 from octavo.data.shard import Shard
 from octavo.errors import SpecError
+from octavo.notes import counted
 from octavo.run_parameters import check_shards
 
 __all__ = ["Shard", "plan_shards", "split"]
+
+LOG = logging.getLogger(__name__)
 
 
 def plan_shards(
@@ -58,6 +62,8 @@ def plan_shards(
         check_shards(len(planned))
     if manifest is not None:
         write_manifest(dataset, manifest, examples)
+    what = (counted(len(planned), "shard"), counted(examples, "example"), f"{batch_size:,}")
+    LOG.info("planned %s: %s in batches of %s", *what)
     return planned
 
 

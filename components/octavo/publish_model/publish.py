@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import socket
 from collections.abc import Mapping
@@ -12,9 +13,12 @@ from pathlib import Path
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from octavo.errors import AccuracyError, GraphError, SpecError, StorageError
+from octavo.notes import counted
 from octavo.publish_model.undo import Undo
 from octavo.storage import Claim, claimed, join, read_bytes, upload
 from octavo.storage.partial import opened
+
+LOG = logging.getLogger(__name__)
 
 
 class Top1(BaseModel):
@@ -78,6 +82,7 @@ def publish_model(
     with claimed(target_uri, owner) as claim:
         _replace(files, claim, figures.sha256)
         claim.keep(lambda: None)
+    LOG.info("published %s to %s", counted(len(files), "file"), target_uri)
     return list(files)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from octavo.notes import shown
 from octavo.options import COMMA_LIST, NEEDED_PATH, OPTIONAL_PATH, Bool
 from octavo.quantize_graph.modes.flags import MODES, Route, check_flags, fallback_range, input_range, route_of
 
@@ -78,15 +79,16 @@ def _quantize(flags: dict[str, Any], verdicts: Path) -> list[Decision]:
     recipe = load_recipe(flags["recipe"]).with_exclusions(flags["excluded_ops"], flags["excluded_nodes"])
     if flags["per_channel"] is not None:
         recipe = recipe.model_copy(update={"per_channel": flags["per_channel"]})
-    return quantize_file(
-        flags["source"],
-        flags["output"],
-        verdicts,
-        recipe=recipe,
-        inputs=flags["input_node_names"],
-        outputs=flags["output_node_names"],
-        as_text=not flags["output_binary"],
-    )
+    with shown():
+        return quantize_file(
+            flags["source"],
+            flags["output"],
+            verdicts,
+            recipe=recipe,
+            inputs=flags["input_node_names"],
+            outputs=flags["output_node_names"],
+            as_text=not flags["output_binary"],
+        )
 
 
 def _change(route: Route, flags: dict[str, Any], verdicts: Path) -> list[Decision]:

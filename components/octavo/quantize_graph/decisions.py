@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from octavo import __version__
 from octavo.graph.graph import Graph
 from octavo.int8.chain import ANCHORS
+from octavo.notes import counted
 from octavo.recipe import Recipe
 
 WHILES = frozenset({"While", "StatelessWhile"})
@@ -75,6 +77,13 @@ def _run_by_loops(graph: Graph) -> frozenset[str]:
     loops = [node.attrs for node in graph.nodes.values() if node.op in WHILES]
     loops += [node.attr for function in functions for node in function.node_def if node.op in WHILES]
     return frozenset(attrs[part].func.name for attrs in loops for part in ("body", "cond"))
+
+
+def in_short(decisions: Sequence[Decision]) -> str:
+    """How many of the ops that could be INT8 are, in one line."""
+    left = sum(each.verdict == "FP32" for each in decisions)
+    stay = f"{left:,} {'stays' if left == 1 else 'stay'} FP32" if left else "none stays FP32"
+    return f"quantized {len(decisions) - left:,} of {counted(len(decisions), 'op')} that could be INT8; {stay}"
 
 
 def document(decisions: list[Decision], recipe: Recipe) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS
 from octavo.int8.equalization import equalize
 from octavo.quantize_graph.carriers import CARRIERS
-from octavo.quantize_graph.decisions import Decision, document
+from octavo.quantize_graph.decisions import Decision, document, in_short
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.float_ends import float_ends
 from octavo.quantize_graph.plan import make_plan
@@ -25,6 +26,8 @@ from octavo.recipe import Recipe
 from octavo.runtime import worker
 from octavo.runtime.environment import check_kernels
 from octavo.runtime.trial import run_once
+
+LOG = logging.getLogger(__name__)
 
 
 def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
@@ -81,6 +84,7 @@ def quantize_file(
     run_once(dynamic)
     save_graph(dynamic, quantized, as_text=as_text)
     write_json(decisions, document(verdicts, recipe))
+    LOG.info("%s", in_short(verdicts))
     return verdicts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
 from octavo.report.missing import Missing
 from octavo.report.page import Details, drawn, plain_page, render
 from octavo.report.result import Accuracy, Calibrated, Result, Sizes, Top1
+from octavo.report.wording import verdict, verdict_reason
+
+LOG = logging.getLogger(__name__)
 
 
 def write_report(
@@ -103,6 +107,7 @@ def write_report(
     result = result.model_copy(update={"missing": tuple(missing.sentences)})
     write_atomically(html, plain_page(result) if page is None else page)
     write_json(summary_json, result.document())
+    LOG.info("%s. %s", verdict(result), verdict_reason(result))
     return result
 
 

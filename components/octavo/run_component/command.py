@@ -10,6 +10,7 @@ import click
 
 from octavo.errors import SpecError
 from octavo.files import write_atomically
+from octavo.notes import shown
 from octavo.run_component.run import is_artifact, run_component
 
 TYPES = {"Integer": int, "Float": float, "Boolean": bool}
@@ -62,7 +63,8 @@ def component_command(component: Any) -> click.Command:
 
     def run(**given: Any) -> None:
         target = given.pop(RETURNED, None) if returns else None
-        returned = run_component(component, given)
+        with shown():
+            returned = run_component(component, given)
         if not returns:
             return
         text = returned if isinstance(returned, str) else json.dumps(returned)

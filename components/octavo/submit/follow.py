@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from typing import Literal, Protocol
 
 from octavo.errors import ClusterError
 from octavo.progress import StepLines
+from octavo.submit.printed import last_sentence
 
 State = Literal["waiting", "running", "succeeded", "failed"]
 
 AWAY_SECONDS = 300.0
 """How long an API may be away while a run is followed."""
+
+KILLED = re.compile(r"exit (?:code|status) 137|killed by SIGKILL")
+"""What a process is told to have ended with that the kernel killed, as it does when memory runs out."""
 
 UNSEEN_SECONDS = 30.0
 """After how long it is said that nothing has picked a run up."""
@@ -120,9 +125,23 @@ def follow(run: Run, lines: StepLines, *, poll_seconds: float) -> None:
 
 def _why(run: Run, now: Progress) -> str:
     failure = run.failure(now)
+    sentence, log = last_sentence(failure.log)
     reason = failure.reason or now.reason
-    if "OOMKilled" in reason:
-        reason += ": it needs a higher memory limit"
+    told = f"{sentence} ({reason})" if sentence and reason else sentence or reason
     if not failure.step:
-        return f"the run failed: {reason or 'no step says why'}; see {run.link}\n{failure.log}".rstrip()
-    return f"the step {failure.step!r} failed: {reason or 'no reason is given'}; see {run.link}\n{failure.log}".rstrip()
+        return f"the run failed: {told or 'no step says why'}; see {run.link}\n{log}".rstrip()
+    advice = _about_memory(f"{sentence} {reason}", failure.step)
+    return f"the step {failure.step!r} failed: {told or 'no reason is given'}{advice}; see {run.link}\n{log}".rstrip()
+
+
+def _about_memory(told: str, step: str) -> str:
+    """What a step that died of memory, for sure or most likely, needs, as the end of a sentence."""
+    sure = "OOMKilled" in told
+    if not sure and not KILLED.search(told):
+        return ""
+    return f": {'' if sure else 'most likely '}its memory ran out, so raise resources.{chart_name(step)}.limits.memory"
+
+
+def chart_name(step: str) -> str:
+    """What the chart's values call a step, of which a platform shows the name or a turn of its loop."""
+    return re.sub(r"[^a-z0-9]+", "-", step.partition("(")[0].lower())

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def summarize_graph(
     *,
     model: dsl.Input[dsl.Model],
@@ -31,6 +31,7 @@ def summarize_graph(
     from octavo.summarize_graph.summarize import summarize_model
 
     found = summarize_model(Path(model.path), read_comma_list(input_names), read_comma_list(output_names))
-    click.echo("\n".join([found.text(), *found.notes()]))
+    for note in found.notes():
+        click.echo(note)
     write_json(summary.path, found.document())
     read_ends(summary.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from octavo.summarize_graph.parameters import Parameter, find_parameters
 from octavo.summarize_graph.sources import find_sources
 from octavo.summarize_graph.subject import Subject, read_subject
 
+LOG = logging.getLogger(__name__)
+
 
 def summarize_model(model: Path, input_names: Sequence[str] = (), output_names: Sequence[str] = ()) -> summary.Summary:
     """Read a model and say what it holds.
@@ -31,7 +34,9 @@ def summarize_model(model: Path, input_names: Sequence[str] = (), output_names: 
     Raises:
         GraphError: when the model cannot be read, or a name given is not in it.
     """
-    return summarize(read_subject(model), input_names, output_names)
+    found = summarize(read_subject(model), input_names, output_names)
+    LOG.info("%s", found.line())
+    return found
 
 
 def summarize(subject: Subject, input_names: Sequence[str] = (), output_names: Sequence[str] = ()) -> summary.Summary:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from octavo.errors import GraphError
+from octavo.notes import counted
 
 Sizes = tuple[int | None, ...]
 
@@ -148,6 +149,15 @@ class Summary(_Document):
         groups = ", ".join(f"{_listed(names, 3)} ({reason})" for reason, names in left.items())
         without = f"; left out: {groups}" if groups else ""
         return [f"outputs taken: {_listed(taken, 8)}{without}; {NAMING}"]
+
+    def line(self) -> str:
+        """What the model holds, in one line."""
+        parameters = counted(self.const_parameters + self.variable_parameters, "parameter")
+        ends = [
+            f"{', '.join(map(repr, known or _taken(found))) or 'none found'}"
+            for known, found in ((self.known_inputs, self.inputs), (self.known_outputs, self.outputs))
+        ]
+        return f"the model has {counted(self.nodes, 'node')} and {parameters}; inputs: {ends[0]}; outputs: {ends[1]}"
 
     def text(self) -> str:
         """The text of TensorFlow's summarize_graph."""

@@ -10,6 +10,7 @@ import click
 
 from octavo.errors import SpecError
 from octavo.files import expanded
+from octavo.notes import shown
 from octavo.options import COMMA_LIST, NEEDED_PATH, Bool
 
 
@@ -90,14 +91,8 @@ def command(
         transforms = _read(transforms_file)
     elif transforms.startswith("@"):
         transforms = _read(Path(transforms[1:]))
-    transform_file(
-        in_graph,
-        out_graph,
-        transforms,
-        inputs=inputs,
-        outputs=outputs,
-        as_text=output_as_text,
-    )
+    with shown():
+        transform_file(in_graph, out_graph, transforms, inputs=inputs, outputs=outputs, as_text=output_as_text)
 
 
 def _read(path: Path) -> str:

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from octavo.image import IMAGE
+from octavo.component import component
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def transform_graph(
     *,
     graph: dsl.Input[dsl.Model],
@@ -28,7 +28,7 @@ def transform_graph(
     transformed_graph.metadata.update(made.facts())
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def optimize(*, graph: dsl.Input[dsl.Model], fp32_graph: dsl.Output[dsl.Model]) -> None:
     """Make a frozen graph ready: no training nodes, batch norms in the filters, products as MatMul, a free batch.
 
@@ -45,7 +45,7 @@ def optimize(*, graph: dsl.Input[dsl.Model], fp32_graph: dsl.Output[dsl.Model]) 
     fp32_graph.metadata.update(made.facts())
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def insert_logging(*, graph: dsl.Input[dsl.Model], logged_graph: dsl.Output[dsl.Model]) -> None:
     """Put a Print behind every range of a dynamic-range graph.
 
@@ -62,7 +62,7 @@ def insert_logging(*, graph: dsl.Input[dsl.Model], logged_graph: dsl.Output[dsl.
     logged_graph.metadata.update(made.facts())
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def freeze_ranges(
     *,
     graph: dsl.Input[dsl.Model],
@@ -87,7 +87,7 @@ def freeze_ranges(
     ranged_graph.metadata.update(made.facts())
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@component
 def fuse(
     *,
     graph: dsl.Input[dsl.Model],

@@ -10,6 +10,7 @@ from octavo.errors import GraphError, OctavoError, SpecError
 from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.frames import with_constants_in_frames
 from octavo.runtime import worker
+from octavo.transform_graph.account import Account
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
 from octavo.transform_graph.proof import prove
@@ -29,7 +30,7 @@ def transform(graph: Graph, transforms: str) -> Graph:
         SpecError: when the list cannot be read; nothing has run then.
         OctavoError: of the class that a transform raised, naming it and those before it.
     """
-    return _run(graph, _steps(transforms))
+    return _run(graph, _steps(transforms), Account())
 
 
 def transform_file(
@@ -58,9 +59,11 @@ def transform_file(
     steps = _steps(transforms)
     worker.prepare()
     graph = load_graph(in_graph).with_ends(inputs, outputs)
-    result = _run(graph, steps)
+    account = Account()
+    result = _run(graph, steps, account)
     prove(result, instead_of=graph)
     save_graph(result, out_graph, as_text=as_text)
+    LOG.info("%s", account.line(len(steps), graph, result))
 
 
 def _steps(transforms: str) -> tuple[Step, ...]:
@@ -70,7 +73,7 @@ def _steps(transforms: str) -> tuple[Step, ...]:
     return steps
 
 
-def _run(graph: Graph, steps: Sequence[Step]) -> Graph:
+def _run(graph: Graph, steps: Sequence[Step], account: Account) -> Graph:
     for number, step in enumerate(steps):
         before = " ".join(each.name for each in steps[:number])
         where = f"{step.name} (after {before})" if before else step.name
@@ -85,5 +88,6 @@ def _run(graph: Graph, steps: Sequence[Step]) -> Graph:
             result.check()
         except GraphError as fault:
             raise GraphError(f"{where} made a graph that is not whole: {fault}") from fault
+        account.add(step.name, graph, result)
         graph = with_constants_in_frames(without_lost_places(result))
     return graph
