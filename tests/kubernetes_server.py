@@ -69,24 +69,38 @@ class Cluster:
         if path.endswith("/log") and path.split("/")[-2] in self.logs:
             printed = self.logs[path.split("/")[-2]].splitlines()
             return "\n".join(printed[-int(query["tailLines"]) :]) + "\n"
-        if path.endswith("/pods") and "labelSelector" in query:
-            return self._pods(path, query["labelSelector"])
+        if path.endswith(("/pods", "/events")) and query.keys() & {"labelSelector", "fieldSelector"}:
+            return self._list(path, query)
         return None
 
-    def _pods(self, path: str, selector: str) -> dict[str, Any]:
-        """The pods of a namespace that have a label."""
-        label, _, value = selector.partition("=")
-        there = (found for name, found in self.objects.items() if name.startswith(f"{path}/"))
-        chosen = [pod for pod in there if pod["metadata"].get("labels", {}).get(label) == value]
-        return {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": chosen}
+    def _list(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        """The objects of a namespace that have a label, and fields."""
+        label, _, value = query.get("labelSelector", "").partition("=")
+        fields = [each.partition("=") for each in query.get("fieldSelector", "").split(",") if each]
+        there = [found for name, found in self.objects.items() if name.startswith(f"{path}/")]
+        chosen = [
+            each
+            for each in there
+            if (not label or each["metadata"].get("labels", {}).get(label) == value)
+            and all(_field(each, name) == wanted for name, _, wanted in fields)
+        ]
+        return {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": chosen}
 
     def _create(self, path: str, body: Any) -> tuple[int, Any]:
         metadata = body["metadata"]
+        if f"{path}/{metadata.get('name')}" in self.objects:
+            return 409, _status(409, f'"{metadata["name"]}" already exists')
         name = metadata.get("name") or f"{metadata['generateName']}x7k2p"
         made = {**body, "metadata": {**metadata, "name": name, "namespace": path.split("/")[-2]}}
         self.objects[f"{path}/{name}"] = made
         self.on_create(made)
         return 201, made
+
+
+def _field(found: Any, name: str) -> Any:
+    for part in name.split("."):
+        found = found.get(part, {})
+    return found
 
 
 def _status(code: int, message: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "report": ("octavo.report.command", "Write the HTML report and the JSON summary."),
     "publish-model": ("octavo.publish_model.command", "Copy an INT8 model to its target if it is accurate enough."),
     "run-component": ("octavo.run_component.command", "Run a KFP component on local files, as Argo's pods do."),
+    "run-shard": ("octavo.indexed_job.command", "Run one shard of a step, as the pods of an Indexed Job do."),
     "lint-pipeline": ("octavo.lint_pipeline.command", "Say what in a compiled pipeline fails on a cluster."),
     "register": ("octavo.register.command", "Upload the pipeline to Kubeflow and keep its schedules as listed."),
     "submit": ("octavo.submit.command", "Start a run on Kubeflow or Argo, follow it and fetch its result."),

@@ -5,6 +5,7 @@ from octavo.calibrate.component import calibrate
 from octavo.evaluate.component import evaluate, evaluate_shard, merge_evaluations
 from octavo.fetch_model.component import fetch_model
 from octavo.freeze_graph.component import freeze_graph
+from octavo.indexed_job.component import calibrate_in_job, evaluate_in_job
 from octavo.look_up.component import look_up
 from octavo.merge_min_max_logs.component import merge_min_max_logs
 from octavo.plan_shards.component import plan_calibration, plan_evaluation
@@ -17,7 +18,9 @@ from octavo.transform_graph.component import freeze_ranges, fuse, insert_logging
 __all__ = [
     "benchmark",
     "calibrate",
+    "calibrate_in_job",
     "evaluate",
+    "evaluate_in_job",
     "evaluate_shard",
     "fetch_model",
     "freeze_graph",

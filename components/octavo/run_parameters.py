@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from octavo import flow
@@ -19,6 +20,18 @@ Kubeflow Pipelines 2.17 was seen to end well with 100 shards of calibration and 
 Argo Workflows took 812 kB for 200, before it compresses them to a tenth, of the 1 MiB that there is.
 """
 
+MOST_INDEXES = 10_000
+"""How many shards one Indexed Job runs. Kubernetes takes ten times as many; what is behind it fetches each log."""
+
+JOB_COMPONENTS = frozenset({"calibrate_in_job", "evaluate_in_job"})
+"""The components that run the shards of a step as one Indexed Job in place of a loop."""
+
+IN_JOB = "OCTAVO_SHARDS_IN_JOB"
+"""The variable that tells a step which plans shards that they run so."""
+
+MARKS: Mapping[str, Flavour] = {"KFP_POD_NAME": "Kubeflow Pipelines", "ARGO_CONTAINER_NAME": "Argo Workflows"}
+"""A variable that each flavour sets in its steps. Those of Kubeflow Pipelines are steps of Argo's as well."""
+
 URIS = ("model_uri", "calibration_uri", "validation_uri", "target_uri")
 
 LEAST: Mapping[str, float] = {
@@ -31,12 +44,13 @@ LEAST: Mapping[str, float] = {
 """The least that a number may be."""
 
 
-def check_run(given: Mapping[str, Any], flavour: Flavour) -> None:
+def check_run(given: Mapping[str, Any], flavour: Flavour, *, in_job: bool = False) -> None:
     """Refuse the parameters of a run that cannot end well.
 
     Args:
         given: name -> value, or the value's text; those that are left out have defaults that can be.
         flavour: where it is to run.
+        in_job: whether the shards of a step are one Indexed Job there.
 
     Raises:
         SpecError: on a URI of no store, a number out of its range, or more shards than a run carries there.
@@ -47,19 +61,49 @@ def check_run(given: Mapping[str, Any], flavour: Flavour) -> None:
     for name, least in LEAST.items():
         if name in given and not least <= _number(name, given[name]) < math.inf:
             raise SpecError(f"the parameter {name} is {given[name]!r}; wanted {least:g} or more")
-    _check_turns(given, flavour)
-
-
-def _check_turns(given: Mapping[str, Any], flavour: Flavour) -> None:
     shards = _number("shards", given.get("shards", flow.SHARDS))
-    turns = shards + 2 * _number("evaluation_shards", given.get("evaluation_shards", flow.EVALUATION_SHARDS))
+    evaluations = _number("evaluation_shards", given.get("evaluation_shards", flow.EVALUATION_SHARDS))
+    if in_job:
+        _check_indexes("shards", shards)
+        _check_indexes("evaluation_shards", evaluations)
+    else:
+        turns = shards + 2 * evaluations
+        _check_turns(f"shards and twice evaluation_shards are {turns:g} (two graphs are evaluated)", turns, flavour)
+
+
+def check_shards(shards: int) -> None:
+    """Refuse more shards than a loop, or a Job, carries where this process runs; elsewhere, than a plan holds.
+
+    Raises:
+        SpecError: when there are too many.
+    """
+    flavour = next((flavour for mark, flavour in MARKS.items() if mark in os.environ), None)
+    if flavour is None or os.environ.get(IN_JOB):
+        _check_indexes("shards", shards)
+    else:
+        _check_turns(f"shards is {shards}", shards, flavour)
+
+
+def runs_in_job(containers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the containers of a pipeline's steps run the shards of a step as one Indexed Job."""
+    words = (word for each in containers for word in (*each.get("command", ()), *each.get("args", ())))
+    return not JOB_COMPONENTS.isdisjoint(words)
+
+
+def _check_indexes(name: str, shards: float) -> None:
+    if shards > MOST_INDEXES:
+        raise SpecError(f"{name} is {shards:g}; wanted {MOST_INDEXES} or fewer: the result is the same")
+
+
+def _check_turns(what: str, turns: float, flavour: Flavour) -> None:
     most, elsewhere = MOST_TURNS[flavour], max(MOST_TURNS.values())
     if turns <= most:
         return
-    other = f"; the chart in mode argo carries {elsewhere}" if elsewhere > most else ""
+    others = [f"the chart in mode argo carries {elsewhere}"] if elsewhere > most else []
+    others.append(f"shards of an Indexed Job (indexedJob.enabled in the chart's values) may be {MOST_INDEXES}")
     raise SpecError(
-        f"shards and twice evaluation_shards are {turns:g} (two graphs are evaluated), more than the {most} that one "
-        f"run on {flavour} carries; give it fewer, with the same result{other}"
+        f"{what}, more than the {most} that one run on {flavour} carries; give it fewer, with the same result; "
+        f"{', and '.join(others)}"
     )
 
 

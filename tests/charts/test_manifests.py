@@ -17,9 +17,11 @@ from argo_workflows.model import io_argoproj_workflow_v1alpha1_workflow_template
 from argo_workflows.model_utils import OpenApiModel, validate_and_convert_types
 
 from helm_chart import CI_VALUES, Document, Helm, of_kind, the, with_settings
+from octavo.indexed_job.settings import JobSettings
 
 NAMES = [file.name.removesuffix("-values.yaml") for file in CI_VALUES]
 ARGO = [name for name in NAMES if name.startswith("argo")]
+IN_JOB = "argo-indexed-job"
 KUBERNETES = ["1.27", "1.29", "1.31", "1.33", "1.35", "1.37"]
 
 ARGO_KINDS = {
@@ -40,9 +42,9 @@ def pods_of_argo(template: Document) -> Iterator[Document]:
             continue
         pod = {
             "containers": [{"name": "main", **step["container"]}],
-            "volumes": spec["volumes"],
+            "volumes": [*spec["volumes"], *step.get("volumes", [])],
             "securityContext": spec["securityContext"],
-            "serviceAccountName": spec["serviceAccountName"],
+            "serviceAccountName": step.get("serviceAccountName", spec["serviceAccountName"]),
             "priorityClassName": spec.get("podPriorityClassName"),
             **{key: spec[key] for key in ("nodeSelector", "tolerations", "imagePullSecrets") if key in spec},
         }
@@ -87,9 +89,10 @@ def faults_by_argo(document: Document) -> list[str]:
 
 
 def as_one_pod(pods: list[Document]) -> Document:
-    """All containers in the first pod: what else the pods hold is the same in all."""
+    """All containers and volumes in the first pod: what else the pods hold is the same in all, or an account's name."""
     containers = [{**pod["spec"]["containers"][0], "name": pod["metadata"]["name"]} for pod in pods]
-    return {**pods[0], "spec": {**pods[0]["spec"], "containers": containers}}
+    volumes = {each["name"]: each for pod in pods for each in pod["spec"]["volumes"]}
+    return {**pods[0], "spec": {**pods[0]["spec"], "containers": containers, "volumes": list(volumes.values())}}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -164,8 +167,12 @@ def test_every_pod_is_hardened(rendered: dict[str, list[Document]], name: str) -
             assert {mount["name"] for mount in container["volumeMounts"]} <= {each["name"] for each in pod["volumes"]}
 
 
+READ_ONLY = [(["pods"], ["get", "list"]), (["pods/log"], ["get"]), (["events"], ["list"])]
+"""By which a step that makes a Job knows why a pod of it failed."""
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_roles_allow_no_more_than_argo_and_the_test_need(rendered: dict[str, list[Document]], name: str) -> None:
+def test_roles_allow_no_more_than_argo_jobs_and_the_test_need(rendered: dict[str, list[Document]], name: str) -> None:
     rules = [
         (rule["resources"], rule["verbs"])
         for document in rendered[name]
@@ -173,6 +180,10 @@ def test_roles_allow_no_more_than_argo_and_the_test_need(rendered: dict[str, lis
         for rule in document["rules"]
     ]
     of_argo = [(["workflowtaskresults"], ["create", "patch"]), (["workflowtemplates"], ["get"])]
+    of_jobs = [(["jobs"], ["create", "get", "delete"]), *READ_ONLY]
+
+    if name == IN_JOB:
+        of_argo[1:1] = of_jobs
 
     assert rules == (of_argo if name in ARGO else [])
     assert not [document for document in rendered[name] if document["kind"].startswith("Cluster")]
@@ -220,6 +231,63 @@ def test_argos_containers_have_a_token_of_an_account_of_their_own_and_the_step_h
     assert token["type"] == "kubernetes.io/service-account-token"
     assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": account["metadata"]["name"]}
     assert [subject["name"] for subject in bound["subjects"]] == [account["metadata"]["name"]]
+
+
+def test_the_steps_that_make_a_job_and_no_others_have_a_token_of_an_account_that_may(
+    rendered: dict[str, list[Document]],
+) -> None:
+    template = the(rendered[IN_JOB], "WorkflowTemplate", "octavo")
+    bound = the(rendered[IN_JOB], "RoleBinding", "octavo-jobs")
+    makers = set()
+    for pod in pods_of_argo(template):
+        (container,) = pod["spec"]["containers"]
+        if pod["spec"]["serviceAccountName"] == "octavo-jobs":
+            makers.add(pod["metadata"]["name"])
+        mounted = {each["mountPath"] for each in container["volumeMounts"]}
+        assert ("/var/run/secrets/kubernetes.io/serviceaccount" in mounted) is (pod["metadata"]["name"] in makers)
+
+    assert makers == {"calibrate", "evaluate-fp32", "evaluate-int8"}
+    assert [subject["name"] for subject in bound["subjects"]] == ["octavo-jobs"]
+
+
+def test_an_account_that_makes_jobs_has_the_identity_with_which_steps_reach_the_store(
+    rendered: dict[str, list[Document]],
+) -> None:
+    accounts = {each["metadata"]["name"]: each["metadata"] for each in of_kind(rendered[IN_JOB], "ServiceAccount")}
+
+    assert accounts["octavo-jobs"]["annotations"] == accounts["octavo"]["annotations"]
+
+
+def test_a_release_whose_shards_are_a_job_has_no_loop_and_hands_no_list_of_shards_on(
+    rendered: dict[str, list[Document]],
+) -> None:
+    template = the(rendered[IN_JOB], "WorkflowTemplate", "octavo")
+    steps = {each["name"]: each for each in template["spec"]["templates"]}
+    settings = {name: job_settings(steps[name]) for name in ("calibrate", "evaluate-fp32", "evaluate-int8")}
+
+    assert "withParam" not in json.dumps(template)
+    assert "{{item" not in json.dumps(template)
+    assert "parameters" not in steps["plan-shards"]["outputs"]
+    assert {each["name"] for each in steps["plan-shards"]["container"]["env"]} >= {"OCTAVO_SHARDS_IN_JOB"}
+    assert settings["calibrate"]["resources"]["limits"] == {"cpu": "4", "memory": "16Gi"}
+    assert settings["evaluate-int8"]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi"}
+    for given in settings.values():
+        assert (given["parallelism"], given["service_account"]) == (100, "octavo")
+        JobSettings.parse(given)
+
+
+def job_settings(step: Document) -> Document:
+    (text,) = [arg for arg in step["container"]["args"] if arg.startswith("--job=")]
+    found: Document = json.loads(text.removeprefix("--job="))
+    return found
+
+
+@pytest.mark.parametrize("mode", ["kfp", "kfp-native"])
+def test_an_indexed_job_is_refused_where_no_pipeline_makes_one(helm: Helm, mode: str) -> None:
+    done = helm.template(*with_settings({"mode": mode, "indexedJob.enabled": "true"}))
+
+    assert done.returncode != 0
+    assert "indexedJob.enabled works in mode argo only" in done.stderr
 
 
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}

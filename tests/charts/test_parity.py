@@ -191,6 +191,25 @@ def test_argo_waits_for_exactly_what_a_step_reads(workflow: Document) -> None:
         assert waits == (reads | {awaited} if awaited else reads), task["name"]
 
 
+def test_shards_as_a_job_are_the_same_steps_with_the_same_inputs(
+    rendered: dict[str, list[Document]], workflow: Document
+) -> None:
+    loops, jobs = (
+        {each["name"]: each for each in steps["spec"]["templates"]}
+        for steps in (workflow, the(rendered["argo-indexed-job"], "WorkflowTemplate", "octavo"))
+    )
+    (dag, job_dag) = ({task["name"]: task for task in steps["main"]["dag"]["tasks"]} for steps in (loops, jobs))
+
+    assert dag.keys() == job_dag.keys()
+    for name, task in job_dag.items():
+        before = dag[name]["arguments"] if "withParam" in dag[name] else task.get("arguments")
+        if "withParam" in dag[name]:
+            looped = ("shard", "index")
+            before = {**before, "parameters": [p for p in before["parameters"] if p["name"] not in looped]}
+        assert task.get("arguments") == before, name
+        assert task.get("depends") == dag[name].get("depends")
+
+
 def test_argo_has_the_pipelines_parameters_with_their_defaults(
     compiled: tuple[Document, Document], workflow: Document
 ) -> None:
@@ -206,10 +225,11 @@ def test_argo_has_the_pipelines_parameters_with_their_defaults(
             assert kind(given[name]["value"]) == parameter["defaultValue"]
 
 
-def test_flags_of_every_step_are_flags_of_its_command(workflow: Document) -> None:
+@pytest.mark.parametrize("name", ["argo-s3", "argo-indexed-job"])
+def test_flags_of_every_step_are_flags_of_its_command(rendered: dict[str, list[Document]], name: str) -> None:
     from octavo.run_component.command import component_command
 
-    for template in workflow["spec"]["templates"][1:]:
+    for template in the(rendered[name], "WorkflowTemplate", "octavo")["spec"]["templates"][1:]:
         container = template["container"]
         known = component_command(getattr(components, container["command"][2])).params
         needed = {f"--{p.name.replace('_', '-')}" for p in known if p.required and p.name is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +11,10 @@ from typing import Any, TypeVar
 
 Document = dict[str, Any]
 Answer = TypeVar("Answer")
+
+
+EVERYBODYS = r"selfsubject|^/|Resources|^\s*\["
+"""Lines of `kubectl auth can-i --list` on what every account may: ask about itself, read the API's own pages."""
 
 
 class KubectlError(Exception):
@@ -54,6 +59,13 @@ def find(namespace: str, kinds: str, selector: str = "") -> list[Document]:
 def names(documents: Iterable[Document]) -> set[str]:
     """Kind/name of each."""
     return {f"{each['kind']}/{each['metadata']['name']}" for each in documents}
+
+
+def rights(namespace: str, account: str) -> list[str]:
+    """What a service account may do in its namespace, beside what every account may: a line for each kind."""
+    who = f"--as=system:serviceaccount:{namespace}:{account}"
+    lines = kubectl("-n", namespace, "auth", "can-i", "--list", who).splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip() and not re.search(EVERYBODYS, line)]
 
 
 def eventually(what: str, seconds: float, question: Callable[[], Answer | None]) -> Answer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import yaml
 from cluster.kube import Document, apply, eventually, find, get, kubectl
 from cluster.octavo_image import REGISTRY
 from helm_chart import CHART, Helm
+from octavo.storage import read_bytes
 from servers import StorageServer
 
 RELEASE = "octavo"
@@ -59,7 +63,10 @@ class Run:
     @property
     def nodes(self) -> list[Document]:
         """What its Workflow knows of pods, tries and the whole."""
-        return list(self.workflow.get("status", {}).get("nodes", {}).values())
+        status = self.workflow.get("status", {})
+        if compressed := status.get("compressedNodes"):
+            return list(json.loads(gzip.decompress(base64.b64decode(compressed))).values())
+        return list(status.get("nodes", {}).values())
 
     def tries(self, step: str) -> list[Document]:
         """The pods of a step that runs once, the first try first."""
@@ -75,6 +82,26 @@ class Run:
             return str(running[0]["metadata"]["name"]) if running else None
 
         return eventually(f"a running pod of {step}", seconds, look)
+
+    def shard_pod(self, step: str, index: int, seconds: float = SECONDS) -> str:
+        """The name of the pod of an index of a step's Job, once its container runs."""
+        selector = f"app.kubernetes.io/component={step},batch.kubernetes.io/job-completion-index={index}"
+
+        def look() -> str | None:
+            running = [each for each in find(self.namespace, "pods", selector) if _main_runs(each)]
+            return str(running[0]["metadata"]["name"]) if running else None
+
+        return eventually(f"a running pod of {step}, index {index}", seconds, look)
+
+    def artifact(self, store: StorageServer, step: str, name: str) -> bytes:
+        """What a step has handed on."""
+        folder = f"octavo/{self.name}-{self.workflow['metadata']['uid']}"
+        return read_bytes(store.uri(f"{folder}/{step}/{name}"))
+
+    def stop(self) -> None:
+        """Ask Argo to end it, with its pods."""
+        shutdown = json.dumps({"spec": {"shutdown": "Terminate"}})
+        kubectl("-n", self.namespace, "patch", "workflow", self.name, "--type=merge", "-p", shutdown)
 
     def has_done(self, step: str, seconds: float = SECONDS) -> None:
         """Wait until a step has succeeded.
@@ -131,7 +158,7 @@ class Release:
         """What every installation of it is given."""
         return {
             "mode": "argo",
-            "image": {"registry": REGISTRY},
+            "image": {"registry": REGISTRY, "tag": os.environ.get("CLUSTER_TAG", "")},
             "objectStore": {"bucket": self.store.bucket, "endpoint": self.store.endpoint},
             "resources": dict.fromkeys(STEPS, SMALL),
             "networkPolicy": {"enabled": True, "ports": [443, 6443, 26443, int(self.store.endpoint.rsplit(":", 1)[1])]},

@@ -17,7 +17,8 @@ from octavo.data.inputs import ModelInputs
 from octavo.data.preprocessing import PRESETS
 from octavo.data.sampling import BLOCK
 from octavo.errors import SpecError
-from octavo.plan_shards.plan import MOST_SHARDS, plan_shards
+from octavo.plan_shards.plan import plan_shards
+from octavo.run_parameters import MOST_INDEXES
 from records import write_records
 
 IDS = np.arange(300).reshape(100, 3)
@@ -127,8 +128,8 @@ def test_shards_of_too_many_bytes_are_cut_where_batches_begin(tmp_path: Path) ->
 
 def test_too_many_shards_by_their_bytes_are_refused(tmp_path: Path) -> None:
     uri = str(tmp_path / "d.npy")
-    np.save(uri, np.zeros((MOST_SHARDS + 1, 10), np.uint8))
-    with pytest.raises(SpecError, match=r"shards is 1001; wanted 1000 or fewer"):
+    np.save(uri, np.zeros((MOST_INDEXES + 1, 10), np.uint8))
+    with pytest.raises(SpecError, match=r"shards is 10001; wanted 10000 or fewer"):
         plan_shards(uri, shards=1, batch_size=1, most_bytes=1)
 
 

@@ -53,7 +53,7 @@ def test_a_limit_takes_the_first_examples(hundred: str, limit: int, stop: int) -
     ("numbers", "wanted"),
     [
         ({"shards": 0}, "shards is 0; wanted 1 or more"),
-        ({"shards": 1001}, "shards is 1001; wanted 1000 or fewer"),
+        ({"shards": 10001}, "shards is 10001; wanted 10000 or fewer"),
         ({"batch_size": 0}, "batch_size is 0; wanted 1 or more"),
         ({"limit": -1}, "limit is -1; wanted 0 or more"),
     ],
@@ -61,6 +61,40 @@ def test_a_limit_takes_the_first_examples(hundred: str, limit: int, stop: int) -
 def test_numbers_out_of_their_range_are_refused(hundred: str, numbers: dict[str, Any], wanted: str) -> None:
     with pytest.raises(SpecError, match=wanted):
         plan_shards(hundred, **{"shards": 1, "batch_size": 1, "manifest": None, **numbers})
+
+
+@pytest.mark.parametrize(
+    ("variables", "most", "words"),
+    [
+        ({}, 10000, "wanted 10000 or fewer"),
+        (
+            {"KFP_POD_NAME": "p", "ARGO_CONTAINER_NAME": "main"},
+            104,
+            "than the 104 that one run on Kubeflow Pipelines carries",
+        ),
+        ({"ARGO_CONTAINER_NAME": "main"}, 2000, "than the 2000 that one run on Argo Workflows carries"),
+        ({"ARGO_CONTAINER_NAME": "main", "OCTAVO_SHARDS_IN_JOB": "true"}, 10000, "wanted 10000 or fewer"),
+        ({"KFP_POD_NAME": "p", "OCTAVO_SHARDS_IN_JOB": "true"}, 10000, "wanted 10000 or fewer"),
+    ],
+    ids=["a command", "kubeflow", "argo", "a job on argo", "a job on kubeflow"],
+)
+def test_more_shards_than_run_where_the_step_does_are_refused(
+    hundred: str, variables: dict[str, str], most: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KFP_POD_NAME", "ARGO_CONTAINER_NAME", "OCTAVO_SHARDS_IN_JOB"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert len(plan_shards(hundred, shards=most, batch_size=1)) == 100
+    with pytest.raises(SpecError, match=f"^shards is {most + 1}.*{words}"):
+        plan_shards(hundred, shards=most + 1, batch_size=1)
+
+
+def test_a_refusal_says_what_carries_more(hundred: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFP_POD_NAME", "p")
+    with pytest.raises(SpecError, match=r"mode argo carries 2000, and shards of an Indexed Job \(indexedJob.enabled"):
+        plan_shards(hundred, shards=200, batch_size=1)
 
 
 def test_a_data_set_without_images_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from kfp_server import State
+from octavo.errors import SpecError
 from octavo.register import retire
+from octavo.register.registration import Registration
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -433,6 +436,16 @@ def test_a_server_that_is_too_old_is_refused_before_anything_is_written(
 def test_a_server_that_does_not_say_its_version_is_told(register: Callable[..., list[str]], state: State) -> None:
     state.version = "unknown"
     assert register()[0] == "the server does not say its version; wanted 2.15 or later"
+
+
+def test_a_schedule_of_a_pipeline_that_runs_shards_as_a_job_may_have_ten_thousand() -> None:
+    def registration(shards: int) -> str:
+        schedules = [schedule(parameters=PARAMETERS | {"shards": shards})]
+        return json.dumps({"owner": "o", "pipeline": "p", "version": "v", "schedules": schedules, "indexed_job": True})
+
+    assert Registration.parse(registration(10000)).indexed_job
+    with pytest.raises(SpecError, match="the schedule 'nightly': shards is 10001; wanted 10000 or fewer"):
+        Registration.parse(registration(10001))
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,10 @@ def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state
         (["--set=tolerance=-101"], ["tolerance is -101.0", "wanted 0 or more"]),
         (["--set=tolerance=inf"], ["tolerance is inf", "wanted 0 or more"]),
         (["--set=shards=0"], ["shards is 0", "wanted 1 or more"]),
-        (["--set=shards=200"], ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000"]),
+        (
+            ["--set=shards=200"],
+            ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000", "Indexed Job"],
+        ),
         (["--set=shards=60", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 106"]),
         (["--set=target_uri=ftp://host/a"], ["target_uri", "ftp:// is not supported"]),
         (["--set=model_uri=s3:/models/a"], ["model_uri", "wanted s3://"]),
@@ -547,6 +550,19 @@ def test_argo_carries_more_shards_than_kubeflow_and_not_any_number(
     ):
         status, _, err = run("submit", *where, f"--set={refused}", *QUICK)
         assert (status, words in err) == (2, True)
+
+
+def test_a_template_that_runs_shards_as_a_job_takes_ten_thousand(
+    installed: Cluster, run: Run, parameters: list[str]
+) -> None:
+    installed.on_get = workflow_at({"phase": "Succeeded"})
+    step = {"name": "calibrate", "container": {"command": ["octavo", "run-component", "calibrate_in_job"]}}
+    installed.objects[f"{TEMPLATES}/octavo"]["spec"]["templates"] = [{"name": "main", "dag": {}}, step]
+    where = ("--argo-template=octavo", "--namespace=vision", *parameters)
+
+    assert run("submit", *where, "--set=shards=10000", "--set=evaluation_shards=10000", *QUICK)[0] == 0
+    status, _, err = run("submit", *where, "--set=evaluation_shards=10001", *QUICK)
+    assert (status, "evaluation_shards is 10001; wanted 10000 or fewer" in err) == (2, True)
 
 
 def test_a_missing_template_ends_in_one_sentence(cluster: Cluster, run: Run, parameters: list[str]) -> None:

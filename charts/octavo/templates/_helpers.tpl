@@ -307,6 +307,9 @@ octavo/object-store: {{ pick .Values.objectStore "kind" "endpoint" "region" "buc
 {{- if .Values.priorityClassName -}}
 {{- fail "priorityClassName works in mode argo only; Kubeflow Pipelines gives its pods none" -}}
 {{- end -}}
+{{- if .Values.indexedJob.enabled -}}
+{{- fail "indexedJob.enabled works in mode argo only" -}}
+{{- end -}}
 {{- if .Values.parameters -}}
 {{- fail "parameters works in mode argo only; in Kubeflow give them to the run, or to the schedule" -}}
 {{- end -}}

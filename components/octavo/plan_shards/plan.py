@@ -13,13 +13,11 @@ from octavo.data.sampling import sampled
 from octavo.data.shard import Shard
 from octavo.errors import SpecError
 from octavo.notes import counted
+from octavo.run_parameters import check_shards
 
-__all__ = ["MOST_SHARDS", "Shard", "plan_shards", "split"]
+__all__ = ["Shard", "plan_shards", "split"]
 
 LOG = logging.getLogger(__name__)
-
-MOST_SHARDS = 1000
-"""Kubeflow hands the list of shards on as one argument, which holds some 2,000 of them."""
 
 
 def plan_shards(
@@ -46,14 +44,14 @@ def plan_shards(
             set, and so lists, counts and chooses nothing again.
 
     Raises:
-        SpecError: when a number is too small, there are too many shards, or a seed has no manifest.
+        SpecError: when a number is too small, there are more shards than run here, or a seed has no manifest.
         DataError: when the data set has no examples.
     """
     least = (("shards", shards, 1), ("batch_size", batch_size, 1), ("limit", limit, 0), ("most_bytes", most_bytes, 0))
     for name, value, wanted in least:
         if value < wanted:
             raise SpecError(f"{name} is {value}; wanted {wanted} or more")
-    _check_number(shards)
+    check_shards(shards)
     if seed and manifest is None:
         raise SpecError("a seed chooses the examples, which only a manifest can say to who reads them; name its file")
     dataset = _chosen(dataset_uri, limit, seed)
@@ -61,7 +59,7 @@ def plan_shards(
     planned = split(examples, shards=shards, batch_size=batch_size)
     if most_bytes:
         planned = _smaller(dataset, planned, batch_size, most_bytes)
-        _check_number(len(planned))
+        check_shards(len(planned))
     if manifest is not None:
         write_manifest(dataset, manifest, examples)
     what = (counted(len(planned), "shard"), counted(examples, "example"), f"{batch_size:,}")
@@ -73,11 +71,6 @@ def _chosen(uri: str, limit: int, seed: int) -> Dataset:
     if seed:
         return sampled(open_dataset(uri), seed, limit)
     return open_dataset(uri, most=limit or None)
-
-
-def _check_number(shards: int) -> None:
-    if shards > MOST_SHARDS:
-        raise SpecError(f"shards is {shards}; wanted {MOST_SHARDS} or fewer")
 
 
 def split(examples: int, *, shards: int, batch_size: int) -> list[Shard]:

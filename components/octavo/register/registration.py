@@ -64,6 +64,7 @@ class Registration(BaseModel):
         upload: whether to upload the version when it is missing; without, it must be there.
         experiment: that scheduled runs belong to.
         schedules: all that should be there; owned ones that are not listed are deleted.
+        indexed_job: whether the pipeline runs the shards of a step as one Indexed Job, which may be more than a loop's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,6 +75,7 @@ class Registration(BaseModel):
     upload: bool = True
     experiment: str = Field(default="octavo", min_length=1)
     schedules: tuple[Schedule, ...] = ()
+    indexed_job: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -96,7 +98,7 @@ class Registration(BaseModel):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")
         for schedule in found.schedules:
-            _check(schedule)
+            _check(schedule, in_job=found.indexed_job)
         return found
 
     def note(self, checksum: str) -> str:
@@ -111,8 +113,8 @@ class Registration(BaseModel):
         return found[1] if found else None
 
 
-def _check(schedule: Schedule) -> None:
+def _check(schedule: Schedule, *, in_job: bool) -> None:
     try:
-        check_run(schedule.parameters, "Kubeflow Pipelines")
+        check_run(schedule.parameters, "Kubeflow Pipelines", in_job=in_job)
     except SpecError as fault:
         raise SpecError(f"the schedule {schedule.name!r}: {fault}") from fault

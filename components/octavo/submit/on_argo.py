@@ -11,7 +11,7 @@ from typing import Any
 
 from octavo.cluster import ARGO, SECONDS, answered, pod_log
 from octavo.errors import ClusterError
-from octavo.run_parameters import check_run
+from octavo.run_parameters import check_run, runs_in_job
 from octavo.submit.follow import AWAY_SECONDS, Failure, Progress, State, Step
 from octavo.submit.parameters import Wanted, checked
 from octavo.submit.printed import ASKED, end_of
@@ -75,7 +75,8 @@ def start(
     found = _custom(client, "get", namespace, "workflowtemplates", template, wait_seconds=wait_seconds)
     declared = found["spec"]["arguments"]["parameters"]
     parameters = checked(given, {each["name"]: Wanted(required="value" not in each) for each in declared})
-    check_run(parameters, "Argo Workflows")
+    steps = [each["container"] for each in found["spec"].get("templates", ()) if "container" in each]
+    check_run(parameters, "Argo Workflows", in_job=runs_in_job(steps))
     made = _custom(client, "create", namespace, "workflows", workflow(template, parameters))
     return ArgoRun(client, namespace, made["metadata"]["name"])
 

@@ -9,7 +9,7 @@ from typing import Any
 from octavo.cluster import kubernetes_client, pod_log
 from octavo.errors import ClusterError, SpecError
 from octavo.kubeflow import asked, equals, everything, fetched, quiet
-from octavo.run_parameters import check_run
+from octavo.run_parameters import check_run, runs_in_job
 from octavo.submit.follow import AWAY_SECONDS, Failure, Progress, State, Step
 from octavo.submit.parameters import Wanted, checked
 from octavo.submit.pods import Pod, first_failed, pods_of_run
@@ -139,7 +139,9 @@ def start(
     declared = spec["root"]["inputDefinitions"]["parameters"]
     wanted = {key: Wanted(each["parameterType"], not each.get("isOptional")) for key, each in declared.items()}
     parameters = checked(given, wanted)
-    check_run(parameters, "Kubeflow Pipelines")
+    executors = spec.get("deploymentSpec", {}).get("executors", {}).values()
+    steps = [each["container"] for each in executors if "container" in each]
+    check_run(parameters, "Kubeflow Pipelines", in_job=runs_in_job(steps))
 
     def begin() -> Any:
         made = client.create_experiment(experiment, namespace=namespace or None)

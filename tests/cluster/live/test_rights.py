@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 
-from cluster.kube import Document, KubectlError, get, kubectl
+from cluster.kube import Document, KubectlError, get, kubectl, rights
 from cluster.release import RELEASE, Release, Run
 
 TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-NOTHING = r"selfsubject|^/|Resources|^\s*\["
-"""Lines of `kubectl auth can-i --list` on what every account may: ask about itself, read the API's own pages."""
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +25,13 @@ def pod(release: Release, run: Run) -> Document:
     return get(release.namespace, "pod", run.pod("summarize"))
 
 
-def rights(release: Release, account: str) -> list[str]:
-    who = f"--as=system:serviceaccount:{release.namespace}:{account}"
-    lines = kubectl("-n", release.namespace, "auth", "can-i", "--list", who).splitlines()
-    return [" ".join(line.split()) for line in lines if line.strip() and not re.search(NOTHING, line)]
-
-
 def test_the_account_of_a_step_may_do_nothing(release: Release, pod: Document) -> None:
     assert pod["spec"]["serviceAccountName"] == RELEASE
-    assert rights(release, RELEASE) == []
+    assert rights(release.namespace, RELEASE) == []
 
 
 def test_the_executors_account_may_report_what_a_pod_has_done_and_no_more(release: Release) -> None:
-    assert rights(release, f"{RELEASE}-executor") == ["workflowtaskresults.argoproj.io [] [] [create patch]"]
+    assert rights(release.namespace, f"{RELEASE}-executor") == ["workflowtaskresults.argoproj.io [] [] [create patch]"]
 
 
 def test_the_steps_own_container_has_no_token_and_argos_have(pod: Document) -> None:

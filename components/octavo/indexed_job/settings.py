@@ -1,0 +1,44 @@
+"""What a step is told of the Job that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from octavo.errors import SpecError
+
+
+class JobSettings(BaseModel):
+    """What the pods of a Job have that the step's own pod cannot tell.
+
+    Attributes:
+        parallelism: how many of them there are at the same time, at most.
+        resources: requests and limits of each, as in a pod.
+        service_account: whom they run as; the step's own account when empty. They get no token of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parallelism: Annotated[int, Field(ge=1)]
+    resources: Mapping[str, Mapping[str, str]]
+    service_account: str = ""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> JobSettings:
+        """Read the document that the step was given.
+
+        Raises:
+            SpecError: when a part is missing, unknown, or cannot be.
+        """
+        try:
+            return cls.model_validate(given)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the whole"
+            fields = ", ".join(cls.model_fields)
+            raise SpecError(
+                f"the settings of the Job are not valid: {place}: {first['msg']}, got {first['input']!r} "
+                f"(fields: {fields})"
+            ) from fault
