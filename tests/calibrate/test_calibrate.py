@@ -154,7 +154,7 @@ def test_of_a_manifest_it_is_said_how_many_of_all_were_calibrated_and_how_many_f
     with caplog.at_level(logging.INFO, "octavo.calibrate"):
         calibrate_file(graph, tmp_path / "a", shard=Shard(start=0, stop=12), preprocessing="unit", **given)
         allowed = Calibration(required_examples=0.4)
-        refusing = {"preprocessing": "{function: 'killers:refused'}", "calibration": allowed}
+        refusing: dict[str, Any] = {"preprocessing": "{function: 'killers:refused'}", "calibration": allowed}
         calibrate_file(graph, tmp_path / "b", shard=Shard(start=8, stop=16), workers=2, **refusing, **given)
 
     first, second = caplog.messages
