@@ -29,7 +29,7 @@ def step_table(pipeline: Document, platform: Document) -> list[dict[str, Any]]:
     flat = {task.key: task for task in _tasks(pipeline)}
     names = {key: _slug(task.body["taskInfo"]["name"]) for key, task in flat.items()}
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    stores = {label for label, settings in executors.items() if "secretAsEnv" in settings}
+    stores = {label for label, settings in executors.items() if "secretAsVolume" in settings}
     steps = [_step(task, pipeline, names, stores) for task in flat.values()]
     return _sorted(steps)
 
