@@ -9,7 +9,7 @@ from octavo.storage.settings import MOUNTED
 CREDENTIALS = "octavo-object-store"
 """The Kubernetes secret with the keys of the object stores; it may be absent, and so may any entry of it.
 
-Its entries are files in the pods, not variables: Kubeflow's launcher, which works in the same container with other keys,
+Its entries are files in the pods, not variables: Kubeflow's launcher, which works in the same container with others,
 would take them for its own.
 """
 
