@@ -94,13 +94,10 @@ def _parameter(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _credentials(platform: dict[str, Any]) -> dict[str, Any]:
-    """The entries of the object store's Secret that become variables, and the folder that it is mounted at."""
+    """The folder that the object store's Secret is mounted at."""
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
-    first = next(settings for settings in executors if "secretAsEnv" in settings)
-    return {
-        "variables": [entry["envVar"] for entry in first["secretAsEnv"][0]["keyToEnv"]],
-        "folder": first["secretAsVolume"][0]["mountPath"],
-    }
+    first = next(settings for settings in executors if "secretAsVolume" in settings)
+    return {"folder": first["secretAsVolume"][0]["mountPath"]}
 
 
 def _with_steps(page: str, steps: list[dict[str, Any]]) -> str:

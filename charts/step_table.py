@@ -24,7 +24,7 @@ def step_table(pipeline: Document, platform: Document) -> list[dict[str, Any]]:
         what its container asks for.
     """
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    stores = {label for label, settings in executors.items() if "secretAsEnv" in settings}
+    stores = {label for label, settings in executors.items() if "secretAsVolume" in settings}
     tasks = list(_tasks(_Layer(pipeline, pipeline["root"]["dag"], None, None)))
     names = [task.name for task in tasks]
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -185,6 +185,7 @@ class AsProcess:
             "HOME": str(pod.volumes["tmp"]),
             "TMPDIR": str(pod.volumes["tmp"]),
             "TF_CPP_MIN_LOG_LEVEL": "2",
+            "OCTAVO_STORE_FOLDER": str(pod.volumes.get("object-store", "")),
         }
         return subprocess.run(words, env={**own, **pod.variables}, capture_output=True, text=True, check=False)
 

@@ -18,7 +18,7 @@ from servers import StorageServer, fake_gcs, seaweedfs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for name in list(os.environ):
-    if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_", "OCTAVO_IMAGE")):
+    if name.startswith(("AWS_", "S3_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_", "OCTAVO_")):
         del os.environ[name]
 
 os.environ["OCTAVO_STORE_RETRY_SECONDS"] = "1"  # a dead store is told soon

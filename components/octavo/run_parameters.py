@@ -32,7 +32,7 @@ IN_JOB = "OCTAVO_SHARDS_IN_JOB"
 MARKS: Mapping[str, Flavour] = {"KFP_POD_NAME": "Kubeflow Pipelines", "ARGO_CONTAINER_NAME": "Argo Workflows"}
 """A variable that each flavour sets in its steps. Those of Kubeflow Pipelines are steps of Argo's as well."""
 
-URIS = ("model_uri", "calibration_uri", "validation_uri", "target_uri")
+URIS = ("model_uri", "calibration_uri", "validation_uri", "target_uri", "work_uri")
 
 LEAST: Mapping[str, float] = {
     "shards": 1,

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from octavo.storage.settings import MOUNTED
+
 CREDENTIALS = "octavo-object-store"
-"""The Kubernetes secret with the keys of the object stores; it may be absent, and so may any entry of it."""
+"""The Kubernetes secret with the keys of the object stores; it may be absent, and so may any entry of it.
 
-CREDENTIAL_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "S3_ENDPOINT",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-)
-"""The secret's entries that become environment variables."""
-
-CREDENTIAL_FOLDER = "/var/run/octavo/object-store"
-"""Where each entry is a file as well: a Google key is one that GOOGLE_APPLICATION_CREDENTIALS names here."""
+Its entries are files in the pods, not variables: Kubeflow's launcher, which works in the same container with others,
+would take them for its own.
+"""
 
 
 class Size(NamedTuple):
@@ -74,6 +67,5 @@ def dressed(task: Any, name: str, size: Size, *, stores: bool = False, cached: b
     task.set_caching_options(cached)
     kubernetes.set_security_context(task, run_as_non_root=True)
     if stores:
-        kubernetes.use_secret_as_env(task, CREDENTIALS, {name: name for name in CREDENTIAL_VARIABLES}, optional=True)
-        kubernetes.use_secret_as_volume(task, CREDENTIALS, CREDENTIAL_FOLDER, optional=True)
+        kubernetes.use_secret_as_volume(task, CREDENTIALS, MOUNTED, optional=True)
     return task

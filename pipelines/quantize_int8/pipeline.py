@@ -2,23 +2,36 @@
 
 Run this file to write pipeline.yaml anew beside it, or with --output elsewhere. The environment variable OCTAVO_IMAGE
 names another image than the published one: `octavo.image`. OCTAVO_PARALLELISM says how many shards of a loop run at the
-same time, at most (10; 0 for all): Kubeflow wants that number when a pipeline is compiled.
+same time, at most (10; 0 for all): Kubeflow wants that number when a pipeline is compiled. OCTAVO_SHARDS_IN_JOB=true
+makes of each loop one step, whose shards are the pods of a Kubernetes Indexed Job.
 """
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from kfp import compiler, dsl
 
-from octavo import components, flow
+from octavo import components, flow, run_parameters
 from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
 COMPILED = Path(__file__).with_name("pipeline.yaml")
 
 PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "10"))
 """Turns of a loop at the same time, at most; 0 for all. Unbounded, their pods keep those of other runs waiting."""
+
+IN_JOB = os.environ.get(run_parameters.IN_JOB, "") == "true"
+"""Whether the turns of a loop are the pods of one Job, whatever their number, in place of tasks of the pipeline."""
+
+JOB = {
+    "parallelism": PARALLELISM or run_parameters.MOST_INDEXES,
+    "resources": {
+        "requests": {"cpu": RUN.cpu_request, "memory": RUN.memory_request},
+        "limits": {"cpu": RUN.cpu_limit, "memory": RUN.memory_limit},
+    },
+}
+"""What the pods of a Job have of their own."""
 
 
 class Prepared(NamedTuple):
@@ -45,6 +58,13 @@ class Evaluated(NamedTuple):
 
     evaluations: dsl.Artifact
     timings: dsl.Artifact
+
+
+def _planned(plan: Any, name: str) -> Any:
+    """The task that plans a loop; where its turns are one Job, it lists none."""
+    if IN_JOB:
+        plan.set_env_variable(run_parameters.IN_JOB, "true")
+    return dressed(plan, name, LIGHT, stores=True, cached=False)
 
 
 @dsl.pipeline(name="prepare-model")
@@ -114,10 +134,14 @@ def calibrate_ranges(
         seed=calibration_seed,
         reuse=reuse,
     )
-    plan = dressed(plan, "Plan calibration", LIGHT, stores=True, cached=False)
-    with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
-        task = components.calibrate(graph=logged, turn=turn)
-        dressed(task, "Calibrate shard", RUN, stores=True, cached=False)
+    plan = _planned(plan, "Plan calibration")
+    if IN_JOB:
+        task = components.calibrate_in_job(graph=logged, parts=plan.outputs["parts"], job=JOB)
+        dressed(task, "Calibrate shards", LIGHT, stores=True, cached=False)
+    else:
+        with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
+            task = components.calibrate(graph=logged, turn=turn)
+            dressed(task, "Calibrate shard", RUN, stores=True, cached=False)
     merged = components.merge_min_max_logs(parts=plan.outputs["parts"]).after(task)
     return Calibrated(quantized, dressed(merged, "Merge logs", LIGHT, stores=True).output)
 
@@ -154,10 +178,15 @@ def evaluate_graphs(
         work_uri=work_uri,
         reuse=reuse,
     )
-    plan = dressed(plan, "Plan evaluation", LIGHT, stores=True, cached=False)
-    with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
-        task = components.evaluate_shard(fp32_graph=fp32_graph, int8_graph=int8_graph, turn=turn)
-        dressed(task, "Evaluate shard", RUN, stores=True, cached=False)
+    plan = _planned(plan, "Plan evaluation")
+    if IN_JOB:
+        parts = plan.outputs["parts"]
+        task = components.evaluate_in_job(fp32_graph=fp32_graph, int8_graph=int8_graph, parts=parts, job=JOB)
+        dressed(task, "Evaluate shards", LIGHT, stores=True, cached=False)
+    else:
+        with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
+            task = components.evaluate_shard(fp32_graph=fp32_graph, int8_graph=int8_graph, turn=turn)
+            dressed(task, "Evaluate shard", RUN, stores=True, cached=False)
     merged = components.merge_evaluations(parts=plan.outputs["parts"]).after(task)
     timed = components.benchmark(fp32_graph=fp32_graph, int8_graph=int8_graph)
     return Evaluated(

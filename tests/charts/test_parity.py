@@ -15,10 +15,11 @@ from kfp.compiler.compiler_utils import KubernetesManifestOptions
 from kfp.components import load_component_from_text
 from kfp.kubernetes import kubernetes_executor_config_pb2
 
-from helm_chart import CI_VALUES, Document, Helm, the, with_settings
+from helm_chart import CHART, CI_VALUES, Document, Helm, the, with_settings
 from octavo import components
 from octavo.lint_pipeline.lint import lint
 from octavo.register.registration import Registration
+from octavo.storage.settings import MOUNTED
 from quickstart import PIPELINE
 
 Step = dict[str, Any]
@@ -49,7 +50,7 @@ class CompiledReading:
         self.components = pipeline["components"]
         self.executors = pipeline["deploymentSpec"]["executors"]
         settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        self.stores = {label for label, each in settings.items() if "secretAsEnv" in each}
+        self.stores = {label for label, each in settings.items() if "secretAsVolume" in each}
 
     def steps(self, tasks: Document, around: Document) -> Iterator[tuple[str, Step]]:
         """Every task that runs a container, by its title; `around` is what inputs of the tasks' DAG stand for."""
@@ -140,7 +141,7 @@ def _step(task: Document, template: Document, title: dict[str, str]) -> Step:
         "results": results,
         "resources": [amounts[kind][what] for what in ("cpu", "memory") for kind in ("requests", "limits")],
         "retries": int(template["retryStrategy"]["limit"]),
-        "secret": any(each["name"] == "AWS_ACCESS_KEY_ID" for each in container.get("env", [])),
+        "secret": any(each["name"] == "object-store" for each in container["volumeMounts"]),
     }
 
 
@@ -326,7 +327,6 @@ def test_every_setting_reaches_every_task_of_the_registered_pipeline(everything:
         assert variables["HTTPS_PROXY"] == "http://proxy.example.com:3128"
         assert variables["AWS_CA_BUNDLE"] == "/etc/octavo/ca/ca.crt"
         assert [each["mountPath"] for each in settings["secretAsVolume"]] == ["/etc/octavo/ca"]
-        assert "secretAsEnv" not in settings
         assert settings["securityContext"] == {"runAsNonRoot": True}
         assert settings["imagePullPolicy"] == "Always"
         assert settings["nodeSelector"] == {"labels": {"feature.node.kubernetes.io/cpu-cpuid.AVX512VNNI": "true"}}
@@ -351,16 +351,27 @@ def test_resources_of_one_step_change_that_step_alone(
     assert {**changed, "exec-calibrate": None} == {**before, "exec-calibrate": None}
 
 
-def test_the_values_store_counts_before_the_secrets_entries(rendered: dict[str, list[Document]]) -> None:
+def test_the_launcher_of_kubeflow_sees_nothing_of_the_stores_keys_and_settings(
+    rendered: dict[str, list[Document]],
+) -> None:
     data = the(rendered["kfp"], "ConfigMap", "octavo-pipeline")["data"]
     pipeline, platform = yaml.safe_load_all(data["pipeline.yaml"])
     fetch = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-fetch-model"]
 
-    from_secret = {each["envVar"] for each in fetch["secretAsEnv"][0]["keyToEnv"]}
-    from_values = pipeline["deploymentSpec"]["executors"]["exec-fetch-model"]["container"]["env"]
-    assert from_values == [{"name": "S3_ENDPOINT", "value": "http://minio.storage.svc:9000"}]
-    assert "AWS_ACCESS_KEY_ID" in from_secret
-    assert "S3_ENDPOINT" not in from_secret
+    assert "secretAsEnv" not in data["pipeline.yaml"]
+    assert [each["mountPath"] for each in fetch["secretAsVolume"]] == [MOUNTED]
+    variables = pipeline["deploymentSpec"]["executors"]["exec-fetch-model"]["container"]["env"]
+    assert variables == [{"name": "OCTAVO_S3_ENDPOINT", "value": "http://minio.storage.svc:9000"}]
+
+
+@pytest.mark.parametrize("mode", ["kfp", "argo"])
+def test_the_values_say_how_long_a_store_is_waited_for(helm: Helm, mode: str) -> None:
+    values = {"mode": mode, "objectStore.bucket": "b", "objectStore.retrySeconds": 0}
+    text = helm.run("template", "octavo", CHART, *with_settings(values)).stdout
+    waits = re.findall(r"name: OCTAVO_STORE_RETRY_SECONDS\s+value: \"(\d+)\"", text)
+
+    assert set(waits) == {"0"}
+    assert len(waits) > 3
 
 
 @pytest.mark.parametrize("name", [file.name.removesuffix("-values.yaml") for file in CI_VALUES])

@@ -48,7 +48,7 @@ def test_the_pods_network_is_the_bridges(place: Home) -> None:
     assert pods["gateway"] == ADDRESS
 
 
-def test_argo_is_installed_with_images_that_are_there() -> None:
+def test_argo_is_installed_with_images_that_are_there_and_a_share_of_the_processor() -> None:
     made = kustomization(
         {"workflow-controller": "octavo.test/workflow-controller:1", "argoexec": "octavo.test/argoexec:1"}
     )
@@ -57,6 +57,7 @@ def test_argo_is_installed_with_images_that_are_there() -> None:
     values = {change["path"].rsplit("/", 1)[1]: change["value"] for change in json.loads(patch["patch"])}
     assert values["image"] == "octavo.test/workflow-controller:1"
     assert "octavo.test/argoexec:1" in values["args"]
+    assert values["resources"]["requests"]["cpu"] == "500m"
 
 
 def test_the_folder_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -101,6 +101,26 @@ def test_a_manifest_that_names_itself_is_told_when_its_path_is_relative(
         open_dataset("m.jsonl")
 
 
+@pytest.mark.parametrize("back", ["a.jsonl", "../m/a.jsonl", "a*.jsonl", "link.jsonl"])
+def test_manifests_that_name_each_other_are_told_whatever_the_way(tmp_path: Path, back: str) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"uri": "b.jsonl"}\n')
+    (folder / "b.jsonl").write_text(json.dumps({"uri": back}) + "\n")
+    (folder / "link.jsonl").symlink_to("a.jsonl")
+    wanted = r"^the manifest '.*a\.jsonl' leads back to itself, through '.*/b\.jsonl'; take one of the lines away$"
+    with pytest.raises(DataError, match=wanted):
+        open_dataset(str(folder / "a.jsonl"))
+
+
+def test_a_manifest_that_two_lines_name_is_read_twice(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "d.npz", x=np.zeros((3, 2, 2, 1), np.uint8))
+    (tmp_path / "inner.jsonl").write_text('{"uri": "d.npz"}\n')
+    (tmp_path / "outer.jsonl").write_text('{"uri": "inner.jsonl"}\n{"uri": "inner.jsonl"}\n')
+
+    assert len(open_dataset(str(tmp_path / "outer.jsonl"))) == 6
+
+
 def test_a_manifest_is_told_by_its_content(tmp_path: Path) -> None:
     write_images(tmp_path, {"a.png": noise()})
     assert len(open_dataset(write_lines(tmp_path / "artifact", {"uri": "a.png"}))) == 1

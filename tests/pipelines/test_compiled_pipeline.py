@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from octavo.image import IMAGE
+from octavo.lint_pipeline.lint import lint
 
 Documents = tuple[dict[str, Any], dict[str, Any]]
 
@@ -153,10 +154,9 @@ def test_pods_that_touch_storage_get_the_secret_and_do_without_it_where_it_is_ab
     with_secret = {key: settings for key, settings in executors.items() if settings.keys() != {"securityContext"}}
     assert {label[key] for key in with_secret} == STORES
     for settings in with_secret.values():
-        (as_env,), (as_volume,) = settings["secretAsEnv"], settings["secretAsVolume"]
-        assert as_env["secretName"] == as_volume["secretName"] == "octavo-object-store"
-        assert as_env["optional"]
-        assert as_volume["optional"]
+        assert "secretAsEnv" not in settings
+        (as_volume,) = settings["secretAsVolume"]
+        assert (as_volume["secretName"], as_volume["optional"]) == ("octavo-object-store", True)
 
 
 LOOPS = {"Calibrate shard": "plan-calibration", "Evaluate shard": "plan-evaluation"}
@@ -225,6 +225,27 @@ def test_the_turns_that_run_at_the_same_time_are_a_number_of_the_compilation(
     limited, _ = yaml.safe_load_all(compiled.read_text())
 
     assert limits(limited) == dict.fromkeys(LOOPS, limit)
+
+
+def test_the_turns_are_one_job_where_the_compilation_says_so(pipeline_folder: Path, tmp_path: Path) -> None:
+    compiled = tmp_path / "pipeline.yaml"
+    command = [sys.executable, str(pipeline_folder / "pipeline.py"), f"--output={compiled}"]
+    subprocess.run(command, env={**os.environ, "OCTAVO_SHARDS_IN_JOB": "true"}, check=True)
+    pipeline, _ = yaml.safe_load_all(compiled.read_text())
+
+    assert loops(pipeline) == {}
+    named = {name: container(pipeline, task) for name, task in pods(pipeline).items()}
+    assert {name: named[name]["args"][-1] for name in ("Calibrate shards", "Evaluate shards")} == {
+        "Calibrate shards": "calibrate_in_job",
+        "Evaluate shards": "evaluate_in_job",
+    }
+    told = [
+        name for name, each in named.items() if {"name": "OCTAVO_SHARDS_IN_JOB", "value": "true"} in each.get("env", ())
+    ]
+    assert told == ["Plan calibration", "Plan evaluation"]
+    job = tasks(pipeline)["Calibrate shards"]["inputs"]["parameters"]["job"]["runtimeValue"]["constant"]
+    assert job["parallelism"] == 10
+    assert lint(compiled) == []
 
 
 def test_ten_turns_of_a_loop_run_at_the_same_time_where_no_number_is_given(documents: Documents) -> None:

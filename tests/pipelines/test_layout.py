@@ -104,7 +104,7 @@ def test_a_pipeline_that_is_not_cut_into_parts_would_not_be_seen_whole() -> None
         }
         for key, before in zip(keys, [None, *keys], strict=False)
     }
-    component = {"outputDefinitions": {"artifacts": {"a": {}}}}
+    component: dict[str, Any] = {"outputDefinitions": {"artifacts": {"a": {}}}}
     width, height = size({"components": {"c": component}}, {"dag": {"tasks": tasks}})
 
     assert width == 224

@@ -11,7 +11,7 @@ from octavo.errors import DataError, GraphError
 from octavo.graph.log_records import format_examples
 from octavo.report.report import write_report
 from octavo.report.result import Result
-from report_inputs import ReportInputs, verdict
+from report_inputs import ReportInputs, timings, verdict
 from whole_logs import whole
 
 
@@ -84,11 +84,43 @@ def test_fp32_nodes_come_with_their_reasons(inputs: ReportInputs) -> None:
     assert "BiasAdd feeds 2 nodes (add_3, concat)" in inputs.page
 
 
-def test_metrics_are_finite_numbers(inputs: ReportInputs) -> None:
+METRICS = {
+    "accepted": 1,
+    "top1_fp32": 98.0,
+    "top1_int8": 97.0,
+    "same_answers": 98.0,
+    "speedup_b1": 1.25,
+    "speedup_b32": 2.5,
+    "int8_per_second_b1": 1250.0,
+    "int8_per_second_b32": 2500.0,
+    "int8_share": 100.0,
+}
+
+
+def test_the_metrics_are_ten_with_names_that_the_user_interface_shows_whole(inputs: ReportInputs) -> None:
     metrics = inputs.write().metrics()
-    assert metrics["top1_difference"] == -1.0
-    assert metrics["speedup_batch_32"] == 2.5
-    assert all(math.isfinite(value) for value in metrics.values())
+    sizes = [(inputs.folder / name).stat().st_size for name in ("fp32.pb", "int8.pb")]
+
+    assert metrics == METRICS | {"smaller": round(sizes[0] / sizes[1], 3)}
+    assert max(map(len, metrics)) <= 22
+
+
+def test_what_was_not_measured_is_no_metric(inputs: ReportInputs) -> None:
+    inputs.fp32_evaluation = inputs.int8_evaluation = inputs.benchmark = None
+
+    assert inputs.write().metrics().keys() == {"smaller", "int8_share"}
+
+
+def test_of_many_batch_sizes_the_smallest_and_the_largest_are_metrics(inputs: ReportInputs) -> None:
+    inputs.benchmark = timings({64: 3.0, 8: 2.0, 16: 2.5})
+    metrics = inputs.write().metrics()
+
+    assert len(metrics) <= 10
+    assert {name for name in metrics if name.startswith("speedup")} == {"speedup_b8", "speedup_b64"}
+
+
+def test_the_metrics_are_finite_numbers(inputs: ReportInputs) -> None:
+    assert all(math.isfinite(value) for value in inputs.write().metrics().values())
 
 
 def test_evaluations_of_different_images_are_not_compared(inputs: ReportInputs) -> None:

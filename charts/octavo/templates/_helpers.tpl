@@ -112,32 +112,24 @@ pod's user, whatever the controller gives them. A null takes the controller's aw
 {{- end }}
 {{- end -}}
 
-{{/* Variables of the values' object store, which count before the Secret's. */}}
+{{/* What the values say of the object store, under names that octavo alone reads; they count before the Secret's. */}}
 {{- define "octavo.storeVariables" -}}
 {{- with .Values.objectStore.endpoint }}
-- name: S3_ENDPOINT
+- name: OCTAVO_S3_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
 {{- with .Values.objectStore.region }}
-- name: AWS_REGION
+- name: OCTAVO_AWS_REGION
   value: {{ . | quote }}
+{{- end }}
+{{- if not (kindIs "invalid" .Values.objectStore.retrySeconds) }}
+- name: OCTAVO_STORE_RETRY_SECONDS
+  value: {{ .Values.objectStore.retrySeconds | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* All variables of a pod that reads or writes the store. */}}
+{{/* All variables of a pod that reads or writes the store; the Secret's entries are files. */}}
 {{- define "octavo.storePodVariables" -}}
-{{- $given := include "octavo.storeVariables" . | fromYamlArray -}}
-{{- $names := list -}}
-{{- range $given }}{{- $names = append $names .name }}{{- end -}}
-{{- with include "octavo.storeSecret" . }}
-{{- $secret := . }}
-{{- range ($.Files.Get "files/credentials.yaml" | fromYaml).variables }}
-{{- if not (has . $names) }}
-- name: {{ . }}
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: true}}
-{{- end }}
-{{- end }}
-{{- end }}
 {{- include "octavo.storeVariables" . }}
 {{- include "octavo.siteVariables" . }}
 {{- end -}}

@@ -33,22 +33,15 @@
 {{- $spec := .Files.Get "files/platform-spec.yaml" | fromYaml -}}
 {{- $executors := $spec.platforms.kubernetes.deploymentSpec.executors -}}
 {{- $secret := include "octavo.storeSecret" . -}}
-{{- $set := list -}}
-{{- range include "octavo.storeVariables" . | fromYamlArray }}{{- $set = append $set .name }}{{- end -}}
 {{- range (.Files.Get "files/steps.yaml" | fromYaml).steps -}}
 {{- $executor := default dict (get $executors .executor) -}}
 {{- if and .stores $secret -}}
-{{- range concat $executor.secretAsEnv $executor.secretAsVolume -}}
+{{- range $executor.secretAsVolume -}}
 {{- $_ := set . "secretName" $secret -}}
 {{- $_ := set .secretNameParameter.runtimeValue "constant" $secret -}}
 {{- end -}}
-{{- range $executor.secretAsEnv -}}
-{{- $kept := list -}}
-{{- range .keyToEnv }}{{- if not (has .envVar $set) }}{{- $kept = append $kept . }}{{- end }}{{- end -}}
-{{- $_ := set . "keyToEnv" $kept -}}
-{{- end -}}
 {{- else -}}
-{{- $executor = omit $executor "secretAsEnv" "secretAsVolume" -}}
+{{- $executor = omit $executor "secretAsVolume" -}}
 {{- end -}}
 {{- with $.Values.privateCA.existingSecret -}}
 {{- $mount := dict "secretName" . "secretNameParameter" (dict "runtimeValue" (dict "constant" .)) "mountPath" "/etc/octavo/ca" -}}

@@ -12,9 +12,12 @@ record files as well (`examples`, `bytes`, `first`, `index`), so that nobody has
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -26,12 +29,15 @@ from octavo.data.formats import Format, format_of, is_pattern
 from octavo.data.records import RecordFile
 from octavo.errors import DataError
 from octavo.notes import counted
-from octavo.storage import MissingObjectError, join, open_object
+from octavo.storage import MissingObjectError, join, open_object, parse_uri
 
 if TYPE_CHECKING:
     from octavo.data.dataset import Dataset, Span
 
 Count = Annotated[int, Field(ge=0)]
+
+_ENTERED: ContextVar[Mapping[str, str]] = ContextVar("entered", default=MappingProxyType({}))
+"""The manifests that are being read, one within the other: what each is, and its name."""
 
 
 class Entry(BaseModel):
@@ -67,11 +73,38 @@ def read_manifest(uri: str) -> Dataset:
         uri: the manifest's, with a whole path.
 
     Raises:
-        DataError: when a line cannot be read, or names nothing.
+        DataError: when a line cannot be read, names nothing, or leads back to the manifest through others.
         StorageError: when the store fails.
     """
     from octavo.data.dataset import Dataset
 
+    with _entered(uri):
+        return Dataset(uri, tuple(_all_spans(uri)))
+
+
+@contextmanager
+def _entered(uri: str) -> Iterator[None]:
+    """Within the block, the manifest is being read: a line that leads back to it would lead there for ever."""
+    within, mine = _ENTERED.get(), _identity(uri)
+    if mine in within:
+        *_, last = within.values()
+        raise DataError(
+            f"the manifest {within[mine]!r} leads back to itself, through {last!r}; take one of the lines away"
+        )
+    token = _ENTERED.set({**within, mine: uri})
+    try:
+        yield
+    finally:
+        _ENTERED.reset(token)
+
+
+def _identity(uri: str) -> str:
+    """The same for all names of a file here."""
+    place = parse_uri(uri)
+    return str(Path(place.key).resolve()) if place.scheme == "file" else uri
+
+
+def _all_spans(uri: str) -> list[Span]:
     spans: list[Span] = []
     for single, group in groupby(_entries(uri), key=lambda pair: _is_image_file(pair[1].uri)):
         if single:
@@ -81,7 +114,7 @@ def read_manifest(uri: str) -> Dataset:
                 spans += _spans(uri, line, entry)
     if not spans:
         raise DataError(f'the manifest {uri!r} is empty; wanted lines such as {{"uri": "part.npz"}}')
-    return Dataset(uri, tuple(spans))
+    return spans
 
 
 def out_of(count: int, dataset_uri: str, noun: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from octavo.data.versions import data_version
 from octavo.graph_folder import GraphFolder
 from octavo.notes import counted
 from octavo.plan_shards.plan import plan_shards
+from octavo.run_parameters import IN_JOB
 from octavo.storage import join
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ def plan_for_pods(
         settings: further arguments of `plan_loop`.
 
     Returns:
-        The turns that are left to be done.
+        The turns that are left to be done; none where a Job does them, which reads them from the folder.
 
     Raises:
         OctavoError: as `plan_loop` does.
@@ -42,7 +44,7 @@ def plan_for_pods(
     Path(parts).parent.mkdir(parents=True, exist_ok=True)
     Path(parts).write_text(folder.folder)
     told(plan, turns)
-    return [turn.as_text() for turn in turns]
+    return [] if os.environ.get(IN_JOB) else [turn.as_text() for turn in turns]
 
 
 def plan_loop(

@@ -17,6 +17,7 @@ def report(
     report: dsl.Output[dsl.HTML],
     figures: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    verdict: dsl.Output[dsl.Markdown],
 ) -> None:
     """Put accuracy, speed, size and what stayed FP32 on one page.
 
@@ -30,6 +31,7 @@ def report(
         report: The report, one self-contained HTML page.
         figures: The same figures as JSON.
         metrics: The main figures, for the list of runs.
+        verdict: The verdict in five lines, where runs are compared.
     """
     from pathlib import Path
 
@@ -45,6 +47,7 @@ def report(
         tolerance=tolerance,
         html=Path(report.path),
         figures=Path(figures.path),
+        verdict=Path(verdict.path),
     )
     for name, value in result.metrics().items():
         metrics.log_metric(name, value)

@@ -85,6 +85,7 @@ def render(result: Result, details: Details, charts: Charts) -> str:
         reason=wording.verdict_reason(result),
         tolerance=wording.tolerance(result),
         size_change=wording.size_change(result.bytes.fp32, result.bytes.int8),
+        speeds=result.outer_speeds()[::-1],
         recipe=json.dumps(result.recipe, indent=2),
         most_charted=MOST_CHARTED_RANGES,
         charts=charts,

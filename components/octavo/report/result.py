@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -40,6 +41,11 @@ class Top1(Accuracy):
 
     flips: int
     at_chance: bool = False
+
+    @property
+    def same_answers(self) -> float:
+        """Percent of the images that both graphs name alike."""
+        return 100 * (1 - self.flips / self.images)
 
 
 class Sizes(_Part):
@@ -128,20 +134,28 @@ class Result(_Part):
         return self.model_dump(mode="json")
 
     def metrics(self) -> dict[str, float]:
-        """The main figures by name, finite numbers only, as the list of runs shows them."""
+        """The main figures by name, finite numbers only, as the user interface shows and compares them.
+
+        It shows ten of them, and some 22 letters of a name. What was not measured is left out; of several batch sizes
+        the smallest and the largest are in. Shares are in percent.
+        """
         figures: dict[str, float] = {}
-        for name, accuracy in (("top1", self.top1), ("top5", self.top5)):
-            if accuracy is not None:
-                figures[f"{name}_fp32"] = accuracy.fp32
-                figures[f"{name}_int8"] = accuracy.int8
-                figures[f"{name}_difference"] = accuracy.difference
-        figures["size_ratio"] = round(self.bytes.int8 / self.bytes.fp32, 4)
-        for batch, rates in self.images_per_second.items():
-            figures[f"images_per_second_int8_batch_{batch}"] = round(rates.int8, 2)
-            figures[f"speedup_batch_{batch}"] = round(rates.ratio, 3)
-        figures["int8_nodes"] = self.quantized.INT8
-        figures["fp32_nodes"] = self.quantized.FP32
+        if self.accepted is not None:
+            figures["accepted"] = int(self.accepted)
+        if self.top1 is not None:
+            figures["top1_fp32"], figures["top1_int8"] = self.top1.fp32, self.top1.int8
+            figures["same_answers"] = round(self.top1.same_answers, 2)
+        speeds = self.outer_speeds()
+        figures |= {f"speedup_b{batch}": round(rates.ratio, 3) for batch, rates in speeds}
+        figures |= {f"int8_per_second_b{batch}": round(rates.int8, 2) for batch, rates in speeds}
+        figures["smaller"] = round(self.bytes.fp32 / self.bytes.int8, 3)
+        figures["int8_share"] = round(100 * self.quantized.INT8 / (self.quantized.INT8 + self.quantized.FP32), 2)
         return figures
+
+    def outer_speeds(self) -> list[tuple[int, Rates]]:
+        """The speeds at the smallest and at the largest batch size; at one or none where there are not two."""
+        speeds = sorted(((int(batch), rates) for batch, rates in self.images_per_second.items()), key=itemgetter(0))
+        return [*speeds[:1], *speeds[1:][-1:]]
 
     def table(self) -> Table:
         """The figures as a table for the terminal."""

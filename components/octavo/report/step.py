@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from octavo.evaluate.evaluate import evaluation_file
+from octavo.files import write_atomically
 from octavo.graph_folder import GraphFolder
 from octavo.report.report import write_report
 from octavo.report.result import Result
+from octavo.report.wording import verdict_text
 
 
 def report_run(
@@ -20,6 +22,7 @@ def report_run(
     tolerance: float,
     html: Path,
     figures: Path,
+    verdict: Path,
 ) -> Result:
     """Write the report of two graphs and the figures in it: see `write_report`.
 
@@ -32,11 +35,12 @@ def report_run(
         tolerance: points of top-1 that INT8 may lose.
         html: where the page goes.
         figures: where the JSON goes.
+        verdict: where the verdict goes, as Markdown.
 
     Raises:
         OctavoError: as `write_report` does.
     """
-    return write_report(
+    result = write_report(
         summary=int8.summary,
         decisions=int8.decisions,
         fp32_evaluation=evaluation_file(evaluations, "fp32"),
@@ -50,3 +54,5 @@ def report_run(
         summary_json=figures,
         log=log,
     )
+    write_atomically(verdict, verdict_text(result))
+    return result

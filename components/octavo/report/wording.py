@@ -63,3 +63,25 @@ def verdict_reason(result: Result) -> str:
         f"Top-1 {change}{by}, from {percent(top1.fp32)} to {percent(top1.int8)} on {top1.images:,} images; "
         f"the tolerance is {tolerance(result)}."
     )
+
+
+def verdict_text(result: Result) -> str:
+    """The verdict as Markdown of five lines: what is decided, accuracy, answers, speed, size."""
+    top1, nodes = result.top1, result.quantized
+    accuracy = answers = speed = "not measured"
+    if top1 is not None:
+        accuracy = (
+            f"{percent(top1.fp32)} to {percent(top1.int8)} ({points(top1.difference)}; may lose {tolerance(result)})"
+        )
+        answers = f"{percent(top1.same_answers)} of {top1.images:,} images"
+    if speeds := result.outer_speeds():
+        speed = ", ".join(f"{rates.ratio:.2f}x at batch {batch}" for batch, rates in speeds)
+    size = size_change(result.bytes.fp32, result.bytes.int8)
+    lines = (
+        f"**{verdict(result)}**",
+        f"Top-1: {accuracy}",
+        f"Same answers as FP32: {answers}",
+        f"Speed: {speed}",
+        f"File: {size}, {nodes.INT8} of {nodes.INT8 + nodes.FP32} nodes in INT8",
+    )
+    return "  \n".join(lines) + "\n"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import lru_cache
 from typing import Any
 
 import google.auth
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
 from requests import Response, exceptions
 from requests.adapters import HTTPAdapter
 
 from octavo.storage.pieces import ends_in_its_headers, pieces
+from octavo.storage.settings import own_setting
 
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable that puts another server in Google's place; nobody's credentials are sent to it."""
 
+KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+"""The setting that names the file of a service account's key."""
+
 ENVIRONMENT = (
     EMULATOR,
-    "GOOGLE_APPLICATION_CREDENTIALS",
+    KEY_FILE,
     "GOOGLE_CLOUD_PROJECT",
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
@@ -40,20 +45,28 @@ def gcs_client() -> Client:
     Raises:
         GoogleAuthError: when the machine has no credentials.
     """
-    return _client(tuple(os.environ.get(name) for name in ENVIRONMENT), os.getpid())
+    return _client(own_setting(KEY_FILE), tuple(os.environ.get(name) for name in ENVIRONMENT), os.getpid())
 
 
 @lru_cache(maxsize=16)
-def _client(_environment: tuple[str | None, ...], _process: int) -> Client:
+def _client(key_file: str | None, _environment: tuple[str | None, ...], _process: int) -> Client:
     os.environ.setdefault(NO_BACKGROUND, "true")
     emulated = bool(os.environ.get(EMULATOR))
-    credentials = AnonymousCredentials() if emulated else google.auth.default(scopes=Client.SCOPE)[0]
+    credentials = AnonymousCredentials() if emulated else _credentials(key_file)
     session = AuthorizedSession(credentials)
     session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
     session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
     session.hooks["response"].append(_settle)
     return Client(project=None, credentials=credentials, _http=session)
+
+
+def _credentials(key_file: str | None) -> Credentials:
+    if key_file is None:
+        return google.auth.default(scopes=Client.SCOPE)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of files that strangers wrote; this one the user names
+        return google.auth.load_credentials_from_file(key_file, scopes=Client.SCOPE)[0]
 
 
 def _settle(response: Response, **_: Any) -> None:

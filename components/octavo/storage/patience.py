@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +20,11 @@ from threading import Lock
 from typing import TypeVar
 
 from octavo.errors import StorageError
+from octavo.storage.settings import setting
 from octavo.storage.store import UnavailableError
 
 VARIABLE = "OCTAVO_STORE_RETRY_SECONDS"
-"""The variable that says how long an operation is tried again, counted from its first failure."""
+"""The setting that says how long an operation is tried again, counted from its first failure."""
 
 DEFAULT_SECONDS = 5.0
 """That time where nothing is said, as at a desk: octavo's image says 600."""
@@ -141,7 +141,7 @@ _OUTAGES = _Outages()
 
 
 def _seconds() -> float:
-    text = os.environ.get(VARIABLE, "").strip()
+    text = setting(VARIABLE)
     try:
         seconds = float(text or DEFAULT_SECONDS)
     except ValueError:

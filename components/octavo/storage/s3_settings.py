@@ -1,4 +1,4 @@
-"""Where the S3 store is and who asks: read from the environment."""
+"""Where the S3 store is and who asks: read from octavo's settings and the environment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from octavo.errors import StorageError
 from octavo.storage.s3_keys import Keys, keys_of_file
+from octavo.storage.settings import own_setting, setting
 
 ENDPOINTS = {
     "s3": ("S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MINIO_ENDPOINT"),
@@ -70,44 +71,45 @@ def s3_settings(scheme: str) -> S3Settings:
         StorageError: on an endpoint that is no URL of a host, minio:// without one, or half a pair of keys.
     """
     variable, endpoint = _endpoint(scheme)
-    identity = tuple(_variable(name) for name in IDENTITY)
-    keys = _keys_of_environment()
+    identity = tuple(os.environ.get(name, "").strip() or None for name in IDENTITY)
+    keys = _told_keys()
     if keys.access is None and not any(identity):
         keys = keys_of_file()
-    region = _variable("AWS_REGION") or _variable("AWS_DEFAULT_REGION")
+    region = setting("AWS_REGION") or setting("AWS_DEFAULT_REGION")
     if region is None and "amazonaws.com" not in endpoint:
         region = "us-east-1"  # what other stores expect; Amazon is asked where the bucket is
-    ca_bundle = _variable("AWS_CA_BUNDLE") or _variable("SSL_CERT_FILE")
+    ca_bundle = setting("AWS_CA_BUNDLE") or setting("SSL_CERT_FILE")
     if ca_bundle is not None and not Path(ca_bundle).is_file():
         raise StorageError(f"there is no file of certificates {ca_bundle!r}; correct AWS_CA_BUNDLE or SSL_CERT_FILE")
     return S3Settings(endpoint, variable, region, keys.access, keys.secret, keys.token, identity, _style(), ca_bundle)
 
 
-def _keys_of_environment() -> Keys:
-    access, secret = _variable("AWS_ACCESS_KEY_ID"), _variable("AWS_SECRET_ACCESS_KEY")
-    if (access is None) != (secret is None):
-        raise StorageError(
-            "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither for public objects"
-        )
-    return Keys(access, secret, _variable("AWS_SESSION_TOKEN"))
+def _told_keys() -> Keys:
+    """The keys that are octavo's own, or else the environment's: never one of each."""
+    for told in (own_setting, setting):
+        access, secret = told("AWS_ACCESS_KEY_ID"), told("AWS_SECRET_ACCESS_KEY")
+        if access is None and secret is None:
+            continue
+        if access is None or secret is None:
+            raise StorageError(
+                "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither for public "
+                "objects"
+            )
+        return Keys(access, secret, told("AWS_SESSION_TOKEN"))
+    return Keys()
 
 
 def _style() -> str | None:
-    style = (_variable("S3_ADDRESSING_STYLE") or "auto").lower()
+    style = (setting("S3_ADDRESSING_STYLE") or "auto").lower()
     if style not in ("auto", "path", "virtual"):
         raise StorageError(f"S3_ADDRESSING_STYLE is {style!r}; wanted auto, path or virtual")
     return None if style == "auto" else style
 
 
-def _variable(name: str) -> str | None:
-    """The variable's text; one that is set but blank counts as not set."""
-    return os.environ.get(name, "").strip() or None
-
-
 def _endpoint(scheme: str) -> tuple[str, str]:
     """The variable that names the endpoint, and the endpoint."""
     for name in ENDPOINTS[scheme]:
-        if (text := _variable(name)) is not None:
+        if (text := setting(name)) is not None:
             return name, _checked(name, text)
     if scheme == "minio":
         raise StorageError("minio:// needs an endpoint; set MINIO_ENDPOINT or S3_ENDPOINT to http(s)://host:port")
@@ -117,7 +119,7 @@ def _endpoint(scheme: str) -> tuple[str, str]:
 def _checked(name: str, text: str) -> str:
     """The endpoint as http(s)://host[:port]; without a scheme it is https, unless S3_USE_HTTPS says no."""
     if "://" not in text:
-        plain = (_variable("S3_USE_HTTPS") or "1").lower() in ("0", "false", "no")
+        plain = (setting("S3_USE_HTTPS") or "1").lower() in ("0", "false", "no")
         text = f"{'http' if plain else 'https'}://{text}"
     url = urlsplit(text)
     if url.username is not None or url.password is not None:

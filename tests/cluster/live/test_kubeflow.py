@@ -3,75 +3,165 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import subprocess
-import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster.kube import apply
-from cluster.octavo_image import REGISTRY
-from cluster.release import RELEASE, SECRET
-from helm_chart import CHART, Helm
+from cluster.kube import Document, apply, eventually, kubectl
+from cluster.kubeflow import NAMESPACE, NODE_NAME, KubeflowRelease, KubeflowRun, needs_kubeflow
+from cluster.release import strict_namespace
+from cluster.store import Store
+from helm_chart import Helm
 from octavo.storage import list_objects, read_bytes
 from quickstart import PUBLISHED_FILES
 from servers import StorageServer
 
-ENDPOINT = os.environ.get("KFP_ENDPOINT", "")
-NAMESPACE = "kubeflow"
+pytestmark = needs_kubeflow
 
-pytestmark = pytest.mark.skipif(
-    not ENDPOINT, reason="KFP_ENDPOINT is not set: docs/testing-on-kubeflow.md says what it must lead to"
-)
+MINUTE = 60
 
+MOST_BYTES = 1 << 20
+"""Beyond this Argo compresses a run's node states, and Kubeflow's interface and API show its steps no more."""
 
-@pytest.fixture(scope="module", autouse=True)
-def _installed(helm: Helm, store: StorageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    values = tmp_path_factory.mktemp("kubeflow") / "values.json"
-    object_store = {"bucket": store.bucket, "endpoint": store.endpoint}
-    values.write_text(json.dumps({"image": {"registry": REGISTRY}, "objectStore": object_store}))
-    keys = {name: value for name, value in store.environment.items() if name.startswith("AWS_")}
-    apply(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET, "namespace": NAMESPACE}, "stringData": keys}
-    )
-    where = f"--namespace={NAMESPACE}"
-    done = helm.run("install", RELEASE, CHART, where, f"--values={values}", "--wait", "--timeout=15m")
-    assert done.returncode == 0, done.stderr
-    try:
-        yield
-    finally:
-        helm.run("uninstall", RELEASE, where, "--wait")
+RESTRICTED = "octavo-restricted"
 
 
-def submit(store: StorageServer, *flags: str, **parameters: str) -> subprocess.CompletedProcess[str]:
-    given = {
-        "model_uri": store.uri("quickstart/model"),
-        "calibration_uri": store.uri("quickstart/calibration.npz"),
-        "validation_uri": store.uri("quickstart/validation.npz"),
-        "target_uri": store.uri("kubeflow/target"),
-        "preprocessing": "unit",
-        **parameters,
-    }
-    settings = [f"--set={name}={value}" for name, value in given.items()]
-    command = [sys.executable, "-m", "octavo.cli", "submit", f"--host={ENDPOINT}", *settings, *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Finished:
+    """A run that was followed to its end.
+
+    Attributes:
+        done: what `octavo submit` printed.
+        run: the run.
+        folder: the results that it fetched.
+    """
+
+    done: subprocess.CompletedProcess[str]
+    run: KubeflowRun
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def release(helm: Helm, store: StorageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeflowRelease]:
+    made = KubeflowRelease(helm, store, tmp_path_factory.mktemp("kubeflow"))
+    made.remove()
+    made.install()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def finished(release: KubeflowRelease, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("results")
+    done = release.submit(f"--output={folder}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Finished(done, release.run_of(done), folder)
 
 
 def test_a_run_publishes_the_bytes_that_make_run_publishes(
-    store: StorageServer, int8_graph: bytes, tmp_path: Path
+    finished: Finished, release: KubeflowRelease, int8_graph: bytes
 ) -> None:
-    done = submit(store, f"--output={tmp_path}")
+    target = str(release.parameters["target_uri"])
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {each.name for each in list_objects(store.uri("kubeflow/target"))} == PUBLISHED_FILES
-    assert read_bytes(store.uri("kubeflow/target/int8.pb")) == int8_graph
+    assert {each.name for each in list_objects(target)} == PUBLISHED_FILES
+    assert read_bytes(f"{target}/int8.pb") == int8_graph
+    assert {file.name for file in finished.folder.iterdir()} == {"report.html", "summary.json"}
 
 
-def test_a_step_that_cannot_go_on_is_told_with_its_reason(store: StorageServer) -> None:
-    done = submit(store, model_uri=store.uri("no-such-model"), target_uri=store.uri("kubeflow/failed"))
+def test_each_step_was_shown_as_it_ended(finished: Finished) -> None:
+    lines = [re.fullmatch(r"(ok|failed) +(.+?) +[0-9.]+ s", line) for line in finished.done.stderr.splitlines()]
+    ended = {(line[2], line[1]) for line in lines if line}
+
+    assert {how for _, how in ended} == {"ok"}
+    assert {"Fetch model", "Merge logs", "Fuse", "Report", "Publish"} <= {name for name, _ in ended}
+
+
+def test_the_states_of_the_runs_nodes_fit_into_its_workflow_uncompressed(finished: Finished) -> None:
+    workflow = finished.run.workflow
+    assert workflow is not None, "the run's Workflow is gone: its time to live is too short for this test"
+    states = json.dumps(workflow["status"].get("nodes", {}), separators=(",", ":"))
+
+    assert "compressedNodes" not in workflow["status"]
+    assert 0 < len(states) < MOST_BYTES
+
+
+def test_the_api_tells_the_end_of_each_task(finished: Finished) -> None:
+    details = finished.run.client.get_run(finished.run.id).run_details.task_details
+
+    assert {str(each.state) for each in details} == {"SUCCEEDED"}
+
+
+def test_every_pod_of_a_step_passes_the_restricted_standard(finished: Finished) -> None:
+    kubectl("delete", "namespace", RESTRICTED, "--ignore-not-found", "--timeout=120s")
+    apply(*strict_namespace(RESTRICTED))
+    steps = [each for each in finished.run.pods if ".executor" in each["metadata"]["annotations"][NODE_NAME]]
+    try:
+        assert steps
+        assert [fault for each in steps if (fault := _refusal(each))] == []
+    finally:
+        kubectl("delete", "namespace", RESTRICTED, "--wait=false")
+
+
+def test_a_step_that_cannot_go_on_is_told_with_its_reason(release: KubeflowRelease) -> None:
+    store = release.store
+    done = release.submit(model_uri=store.uri("no-such-model"), target_uri=store.uri("failed/target"))
 
     assert done.returncode == 2
     assert store.uri("no-such-model") in done.stderr
-    assert list_objects(store.uri("kubeflow/failed")) == []
+    assert "Traceback" not in done.stdout + done.stderr
+    assert list_objects(store.uri("failed")) == []
+
+
+def test_a_pod_that_is_deleted_is_made_again(release: KubeflowRelease) -> None:
+    run = release.begin()
+    pod = run.pod("summarize-graph")
+    kubectl("-n", NAMESPACE, "delete", "pod", pod, "--force", "--grace-period=0")
+    run.has_done("summarize-graph")
+
+    assert pod not in {each["metadata"]["name"] for each in run.tries("summarize-graph")}
+    run.end()
+
+
+def test_an_object_store_that_is_away_for_a_minute(release: KubeflowRelease, weed: Store) -> None:
+    run = release.begin()
+    eventually("the first step", MINUTE * 10, lambda: bool(run.tries("fetch-model")))
+    with weed.away():
+        time.sleep(MINUTE)
+    run.has_done("fetch-model")
+
+    assert len(run.tries("fetch-model")) == 1
+    run.end()
+
+
+def test_a_step_without_the_memory_it_needs_is_told_by_name_and_tried_once(release: KubeflowRelease) -> None:
+    release.upgrade(resources={"summarize": {"requests": {"memory": "32Mi"}, "limits": {"memory": "64Mi"}}})
+    done = release.submit(target_uri=release.store.uri("oom/target"))
+
+    assert done.returncode == 2
+    assert "'Summarize' failed: OOMKilled" in done.stderr
+    assert len(release.run_of(done).tries("summarize-graph")) == 1
+
+
+def _refusal(pod: Document) -> str:
+    """What the API server says of such a pod in a namespace under the restricted standard; "" where it takes it."""
+    spec: dict[str, Any] = {key: value for key, value in pod["spec"].items() if key != "nodeName"}
+    copy = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": pod["metadata"]["name"], "namespace": RESTRICTED},
+        "spec": {**spec, "serviceAccountName": "default", "serviceAccount": "default"},
+    }
+    done = subprocess.run(
+        ["kubectl", "create", "--dry-run=server", "-f", "-"],
+        input=json.dumps(copy),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else ""
