@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import yaml
 from kfp import compiler, dsl
 
 from octavo import components, flow, run_parameters
@@ -286,8 +287,20 @@ def quantize_int8(
 
 
 def compile_pipeline(target: Path = COMPILED) -> None:
-    """Write the compiled pipeline."""
+    """Write the compiled pipeline; of descriptions, those of its own parameters.
+
+    Kubeflow writes the specification of a task's component into ten places of the run's Workflow, which holds 1 MiB.
+    """
     compiler.Compiler().compile(quantize_int8, str(target))
+    text = target.read_text(encoding="utf-8")
+    head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    pipeline, platform = yaml.safe_load_all(text)
+    for component in pipeline["components"].values():
+        for definitions in ("inputDefinitions", "outputDefinitions"):
+            for entries in component.get(definitions, {}).values():
+                for entry in entries.values():
+                    entry.pop("description", None)
+    target.write_text(f"{head}{yaml.safe_dump_all([pipeline, platform], width=120)}", encoding="utf-8")
 
 
 @click.command(context_settings={"show_default": True})
