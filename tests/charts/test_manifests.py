@@ -246,7 +246,7 @@ def test_the_steps_that_make_a_job_and_no_others_have_a_token_of_an_account_that
         mounted = {each["mountPath"] for each in container["volumeMounts"]}
         assert ("/var/run/secrets/kubernetes.io/serviceaccount" in mounted) is (pod["metadata"]["name"] in makers)
 
-    assert makers == {"calibrate", "evaluate-fp32", "evaluate-int8"}
+    assert makers == {"calibrate-shard", "evaluate-shard"}
     assert [subject["name"] for subject in bound["subjects"]] == ["octavo-jobs"]
 
 
@@ -263,14 +263,15 @@ def test_a_release_whose_shards_are_a_job_has_no_loop_and_hands_no_list_of_shard
 ) -> None:
     template = the(rendered[IN_JOB], "WorkflowTemplate", "octavo")
     steps = {each["name"]: each for each in template["spec"]["templates"]}
-    settings = {name: job_settings(steps[name]) for name in ("calibrate", "evaluate-fp32", "evaluate-int8")}
+    settings = {name: job_settings(steps[name]) for name in ("calibrate-shard", "evaluate-shard")}
+    planned = steps["plan-calibration"]
 
     assert "withParam" not in json.dumps(template)
     assert "{{item" not in json.dumps(template)
-    assert "parameters" not in steps["plan-shards"]["outputs"]
-    assert {each["name"] for each in steps["plan-shards"]["container"]["env"]} >= {"OCTAVO_SHARDS_IN_JOB"}
-    assert settings["calibrate"]["resources"]["limits"] == {"cpu": "4", "memory": "16Gi"}
-    assert settings["evaluate-int8"]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi"}
+    assert [each["name"] for each in planned["outputs"]["parameters"]] == ["parts"]
+    assert {each["name"] for each in planned["container"]["env"]} >= {"OCTAVO_SHARDS_IN_JOB"}
+    assert settings["calibrate-shard"]["resources"]["limits"] == {"cpu": "4", "memory": "16Gi"}
+    assert settings["evaluate-shard"]["resources"]["limits"] == {"cpu": "4", "memory": "8Gi"}
     for given in settings.values():
         assert (given["parallelism"], given["service_account"]) == (100, "octavo")
         JobSettings.parse(given)

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,7 +190,7 @@ def test_a_step_that_is_tried_again_goes_on_with_the_job_that_is_there(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs.Job, "delete", lambda _: None)
         patch.setattr(run, "delete_folder", lambda _: 0)
-        patch.setattr(time, "sleep", lambda _: next_try())
+        patch.setattr("octavo.indexed_job.run.time.sleep", lambda _: next_try())
         controller.states = [done(0)]
         with pytest.raises(KeyboardInterrupt):
             loop.calibrate()

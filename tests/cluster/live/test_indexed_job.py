@@ -19,7 +19,7 @@ SLOW = {**SMALL, "limits": {"cpu": "150m"}}
 """A shard that is still at work when a test comes to it."""
 
 
-CALIBRATE = "app.kubernetes.io/component=calibrate"
+STEP = "calibrate-shard"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def release(release_of: Callable[..., Release]) -> Release:
 
 @pytest.fixture(scope="module")
 def slow(release_of: Callable[..., Release]) -> Release:
-    return release_of("slow-job", indexedJob={"enabled": True}, resources={"calibrate": SLOW})
+    return release_of("slow-job", indexedJob={"enabled": True}, resources={STEP: SLOW})
 
 
 def jobs(release: Release) -> list[Document]:
@@ -40,7 +40,8 @@ def jobs(release: Release) -> list[Document]:
 def begin(release: Release, shards: int) -> Run:
     """A run with so many shards of one example each, or one of them all."""
     data = release.store.uri("quickstart/validation.npz")
-    return release.begin(shards=shards, batch_size=1, calibration_limit=SHARDS, calibration_uri=data)
+    settings = {"batch_size": 1, "calibration_limit": SHARDS, "calibration_uri": data, "reuse": "false"}
+    return release.begin(shards=shards, **settings)
 
 
 def test_the_account_that_makes_jobs_may_do_that_and_see_why_they_fail(release: Release) -> None:
@@ -54,28 +55,28 @@ def test_the_account_that_makes_jobs_may_do_that_and_see_why_they_fail(release: 
 
 
 def test_the_pods_of_a_job_are_as_the_namespace_demands_and_have_no_token(slow: Release) -> None:
-    run = slow.begin()
-    pod = get(slow.namespace, "pod", run.shard_pod("calibrate", 0))
+    run = slow.begin(reuse="false")
+    pod = get(slow.namespace, "pod", run.shard_pod(STEP, 0))
     (container,) = pod["spec"]["containers"]
 
     assert pod["spec"]["serviceAccountName"] == RELEASE
     assert not [each for each in container["volumeMounts"] if "serviceaccount" in each["mountPath"]]
     assert container["resources"]["limits"]["cpu"] == "150m"
-    assert pod["metadata"]["labels"]["app.kubernetes.io/component"] == "calibrate"
-    (job,) = find(slow.namespace, "jobs", CALIBRATE)
+    assert pod["metadata"]["labels"]["app.kubernetes.io/component"] == STEP
+    (job,) = find(slow.namespace, "jobs")
     (owner,) = job["metadata"]["ownerReferences"]
-    assert owner["name"] == run.pod("calibrate")
+    assert owner["name"] == run.pod(STEP)
     run.delete()
     eventually("no Job is left", 60, lambda: not jobs(slow))
 
 
 def test_an_index_whose_pod_dies_is_tried_again(slow: Release) -> None:
-    run = slow.begin()
-    pod = run.shard_pod("calibrate", 1)
+    run = slow.begin(reuse="false")
+    pod = run.shard_pod(STEP, 1)
     run.signal(pod, signal.SIGKILL)
     eventually("the step tells it", 120, lambda: "failed in one try" in log(run))
     told = log(run)
-    run.has_done("calibrate")
+    run.has_done(STEP)
 
     assert "shard 1 of 2 (examples " in told
     assert "Error (exit status 137): octavo: error: the process was killed" in told
@@ -83,8 +84,8 @@ def test_an_index_whose_pod_dies_is_tried_again(slow: Release) -> None:
 
 
 def test_a_run_that_is_stopped_takes_its_job_along(slow: Release) -> None:
-    run = slow.begin()
-    run.shard_pod("calibrate", 0)
+    run = slow.begin(reuse="false")
+    run.shard_pod(STEP, 0)
     run.stop()
 
     assert run.phase() == "Failed"
@@ -93,13 +94,13 @@ def test_a_run_that_is_stopped_takes_its_job_along(slow: Release) -> None:
 
 
 def test_a_step_whose_pod_is_deleted_makes_its_job_anew(slow: Release) -> None:
-    run = slow.begin()
-    run.shard_pod("calibrate", 0)
-    (before,) = find(slow.namespace, "jobs", CALIBRATE)
-    kubectl("-n", slow.namespace, "delete", "pod", run.pod("calibrate"), "--force", "--grace-period=0")
-    run.has_done("calibrate")
+    run = slow.begin(reuse="false")
+    run.shard_pod(STEP, 0)
+    (before,) = find(slow.namespace, "jobs")
+    kubectl("-n", slow.namespace, "delete", "pod", run.pod(STEP), "--force", "--grace-period=0")
+    run.has_done(STEP)
 
-    assert [each["phase"] for each in run.tries("calibrate")] == ["Error", "Succeeded"]
+    assert [each["phase"] for each in run.tries(STEP)] == ["Error", "Succeeded"]
     assert before["metadata"]["uid"] not in {each["metadata"]["uid"] for each in find(slow.namespace, "jobs")}
     run.delete()
 
@@ -115,7 +116,7 @@ def test_an_index_that_fails_for_good_is_told_with_its_reason(release: Release, 
     assert done.returncode == 2
     assert "octavo: error: shard 1 of 3 (examples 1 to 1) failed: the image" in done.stdout + done.stderr
     assert "b.png' (6 bytes) cannot be decoded" in done.stdout + done.stderr
-    assert len(release.runs()[-1].tries("calibrate")) == 1
+    assert len(release.runs()[-1].tries(STEP)) == 1
     assert not [each for each in list_objects(target) if "octavo-parts" not in each.uri]
     eventually("no Job is left", 60, lambda: not jobs(release))
 
@@ -124,7 +125,7 @@ def test_300_indexes_end_in_the_log_of_one_shard(release: Release) -> None:
     runs = {shards: begin(release, shards) for shards in (1, SHARDS)}
     for run in runs.values():
         run.has_done("merge-logs", seconds=7200)
-    logs = {shards: run.artifact(release.store, "merge-logs", "merged") for shards, run in runs.items()}
+    logs = {shards: run.artifact(release.store, "merge-logs", "log") for shards, run in runs.items()}
 
     assert logs[SHARDS] == logs[1]
     assert len(runs[SHARDS].nodes) == len(runs[1].nodes), "the pods of shards do not touch the Workflow"
@@ -135,4 +136,4 @@ def test_300_indexes_end_in_the_log_of_one_shard(release: Release) -> None:
 
 def log(run: Run) -> str:
     """What the step that makes the Job has printed."""
-    return kubectl("-n", run.namespace, "logs", run.pod("calibrate"), "-c", "main")
+    return kubectl("-n", run.namespace, "logs", run.pod(STEP), "-c", "main")

@@ -19,10 +19,11 @@ MOST_BYTES = 1024 * 1024
 @pytest.mark.parametrize("shards", SHARDS)
 def test_a_loop_of_many_shards_comes_to_its_end(release: Release, shards: int) -> None:
     data = release.store.uri("quickstart/validation.npz")
-    run = release.begin(shards=shards, batch_size=1, calibration_limit=shards, calibration_uri=data)
+    settings = {"batch_size": 1, "calibration_limit": shards, "calibration_uri": data, "reuse": "false"}
+    run = release.begin(shards=shards, **settings)
     run.has_done("merge-logs", seconds=40 * shards)
 
-    calibrated = [each for each in run.nodes if each["type"] == "Pod" and each["templateName"] == "calibrate"]
+    calibrated = [each for each in run.nodes if each["type"] == "Pod" and each["templateName"] == "calibrate-shard"]
     assert len({each["displayName"].partition("(0)")[0] for each in calibrated}) == shards
     assert stored_bytes(run) < MOST_BYTES
     assert run.phase(seconds=1800) == "Succeeded"
