@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import yaml
 from kfp import compiler, dsl
 
 from octavo import components, flow, run_parameters
+from octavo.indexed_job.task import job_settings, knows_its_pod, plans_a_job
 from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
 COMPILED = Path(__file__).with_name("pipeline.yaml")
@@ -24,13 +26,7 @@ PARALLELISM = int(os.environ.get("OCTAVO_PARALLELISM", "10"))
 IN_JOB = os.environ.get(run_parameters.IN_JOB, "") == "true"
 """Whether the turns of a loop are the pods of one Job, whatever their number, in place of tasks of the pipeline."""
 
-JOB = {
-    "parallelism": PARALLELISM or run_parameters.MOST_INDEXES,
-    "resources": {
-        "requests": {"cpu": RUN.cpu_request, "memory": RUN.memory_request},
-        "limits": {"cpu": RUN.cpu_limit, "memory": RUN.memory_limit},
-    },
-}
+JOB = job_settings(PARALLELISM or run_parameters.MOST_INDEXES, RUN)
 """What the pods of a Job have of their own."""
 
 
@@ -63,7 +59,7 @@ class Evaluated(NamedTuple):
 def _planned(plan: Any, name: str) -> Any:
     """The task that plans a loop; where its turns are one Job, it lists none."""
     if IN_JOB:
-        plan.set_env_variable(run_parameters.IN_JOB, "true")
+        plans_a_job(plan)
     return dressed(plan, name, LIGHT, stores=True, cached=False)
 
 
@@ -137,7 +133,7 @@ def calibrate_ranges(
     plan = _planned(plan, "Plan calibration")
     if IN_JOB:
         task = components.calibrate_in_job(graph=logged, parts=plan.outputs["parts"], job=JOB)
-        dressed(task, "Calibrate shards", LIGHT, stores=True, cached=False)
+        dressed(knows_its_pod(task), "Calibrate shards", LIGHT, stores=True, cached=False)
     else:
         with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
             task = components.calibrate(graph=logged, turn=turn)
@@ -182,7 +178,7 @@ def evaluate_graphs(
     if IN_JOB:
         parts = plan.outputs["parts"]
         task = components.evaluate_in_job(fp32_graph=fp32_graph, int8_graph=int8_graph, parts=parts, job=JOB)
-        dressed(task, "Evaluate shards", LIGHT, stores=True, cached=False)
+        dressed(knows_its_pod(task), "Evaluate shards", LIGHT, stores=True, cached=False)
     else:
         with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
             task = components.evaluate_shard(fp32_graph=fp32_graph, int8_graph=int8_graph, turn=turn)
@@ -286,8 +282,20 @@ def quantize_int8(
 
 
 def compile_pipeline(target: Path = COMPILED) -> None:
-    """Write the compiled pipeline."""
+    """Write the compiled pipeline; of descriptions, those of its own parameters.
+
+    Kubeflow writes the specification of a task's component into ten places of the run's Workflow, which holds 1 MiB.
+    """
     compiler.Compiler().compile(quantize_int8, str(target))
+    text = target.read_text(encoding="utf-8")
+    head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    pipeline, platform = yaml.safe_load_all(text)
+    for component in pipeline["components"].values():
+        for definitions in ("inputDefinitions", "outputDefinitions"):
+            for entries in component.get(definitions, {}).values():
+                for entry in entries.values():
+                    entry.pop("description", None)
+    target.write_text(f"{head}{yaml.safe_dump_all([pipeline, platform], width=120)}", encoding="utf-8")
 
 
 @click.command(context_settings={"show_default": True})

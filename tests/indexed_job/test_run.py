@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
 from octavo.errors import ClusterError
 from octavo.graph_folder import GraphFolder, new_graph_folder
-from octavo.indexed_job import jobs, own_pod, run
+from octavo.indexed_job import jobs, run
 from octavo.indexed_job.inputs import read_work
 from octavo.indexed_job.jobs import failed_indexes
 from octavo.indexed_job.run import run_in_job
@@ -191,7 +190,7 @@ def test_a_step_that_is_tried_again_goes_on_with_the_job_that_is_there(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs.Job, "delete", lambda _: None)
         patch.setattr(run, "delete_folder", lambda _: 0)
-        patch.setattr(time, "sleep", lambda _: next_try())
+        patch.setattr("octavo.indexed_job.run.time.sleep", lambda _: next_try())
         controller.states = [done(0)]
         with pytest.raises(KeyboardInterrupt):
             loop.calibrate()
@@ -428,30 +427,13 @@ def test_an_account_without_the_right_is_told(controller: Controller, loop: Loop
         loop.calibrate()
 
 
+@pytest.mark.parametrize("name", ["POD_NAME", "POD_NAMESPACE"])
 @pytest.mark.usefixtures("cluster")
-def test_a_step_that_does_not_know_its_pod_says_what_it_wants(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("POD_NAME")
-    with pytest.raises(ClusterError, match="neither POD_NAME nor KFP_POD_NAME is set; fill the first by the downward"):
-        loop.calibrate()
-
-
-def test_a_step_of_kubeflows_knows_its_pod(
-    controller: Controller, loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_step_that_does_not_know_its_pod_says_what_it_wants(
+    loop: Loop, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("POD_NAME", "POD_NAMESPACE"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KFP_POD_NAME", OWN)
-    (tmp_path / "namespace").write_text("vision\n")
-    monkeypatch.setattr(own_pod, "NAMESPACE_FILE", tmp_path / "namespace")
-    controller.states = [COMPLETE]
-    assert loop.calibrate() == 3
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_step_without_a_token_says_what_it_wants(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("POD_NAMESPACE")
-    monkeypatch.setattr(own_pod, "NAMESPACE_FILE", tmp_path / "none")
-    with pytest.raises(ClusterError, match=r"no token of a service account .*No such file.* wanted one of an account"):
+    monkeypatch.delenv(name)
+    with pytest.raises(ClusterError, match=f"^{name} is not set, .* by the downward API"):
         loop.calibrate()
 
 

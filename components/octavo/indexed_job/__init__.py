@@ -7,5 +7,6 @@ manifest.py    the Job
 jobs.py        the Job in the cluster: made, asked for, deleted
 reasons.py     why a pod of it failed, or does not start
 run.py         the step: one Job, from its beginning to its end
+task.py        what the tasks of a pipeline on Kubeflow need besides
 shard.py       what each pod does: one turn of the loop
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from octavo.cluster import SECONDS, answered
@@ -14,14 +13,8 @@ from octavo.indexed_job.settings import JobSettings
 
 Document = dict[str, Any]
 
-NAMES = ("POD_NAME", "KFP_POD_NAME")
-"""Variables by which a step knows its pod: of the chart's steps, and of Kubeflow's."""
-
-NAMESPACE = "POD_NAMESPACE"
-"""The variable with its namespace, where there is one."""
-
-NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-"""Where a pod with a token finds it otherwise."""
+NAME, NAMESPACE = "POD_NAME", "POD_NAMESPACE"
+"""Variables by which a step knows its pod; the downward API fills them: metadata.name and metadata.namespace."""
 
 MAIN = "main"
 """The container that does the work, in a pod of Argo's, of Kubeflow's, and of a Job of ours."""
@@ -59,11 +52,11 @@ def own_pod(client: Any) -> Document:
     """The pod that this runs in, as Kubernetes has it.
 
     Raises:
-        ClusterError: when nothing names it, or Kubernetes does not answer or refuses.
+        ClusterError: when the variables do not name it, or Kubernetes does not answer or refuses.
     """
     from kubernetes.client import CoreV1Api
 
-    name, namespace = _name(), _namespace()
+    name, namespace = _variable(NAME, "metadata.name"), _variable(NAMESPACE, "metadata.namespace")
     found = answered(
         f"the step's own pod {name!r}",
         lambda: CoreV1Api(client).read_namespaced_pod(name, namespace, _request_timeout=SECONDS),
@@ -72,26 +65,13 @@ def own_pod(client: Any) -> Document:
     return document
 
 
-def _name() -> str:
-    found = next((os.environ[name] for name in NAMES if os.environ.get(name)), None)
-    if found is None:
+def _variable(name: str, field: str) -> str:
+    if not (found := os.environ.get(name)):
         raise ClusterError(
-            f"the step does not know its own pod, after which it makes those of its Job: neither {' nor '.join(NAMES)} "
-            "is set; fill the first by the downward API (metadata.name)"
+            f"{name} is not set, so the step does not know its own pod, which its shards' pods are made after; set it "
+            f"in the step by the downward API ({field})"
         )
     return found
-
-
-def _namespace() -> str:
-    if found := os.environ.get(NAMESPACE):
-        return found
-    try:
-        return NAMESPACE_FILE.read_text(encoding="utf-8").strip()
-    except OSError as fault:
-        raise ClusterError(
-            f"the step has no token of a service account ({str(NAMESPACE_FILE)!r}: {fault.strerror}); wanted one of an "
-            "account that may make Jobs"
-        ) from fault
 
 
 def pod_like(pod: Document, command: list[str], settings: JobSettings) -> Document:
