@@ -37,8 +37,9 @@ from pathlib import Path
 for status in Path("/proc").glob("[0-9]*/status"):
     if "\\nPPid:\\t1\\n" in status.read_text():
         os.kill(int(status.parent.name), NUMBER)
+        print("sent")
 """
-"""For the Python of a step: a signal to the program that the first process, Argo's emissary, has started."""
+"""For the Python of a step: a signal to the program that the first process has started."""
 
 STEPS = [step["name"] for step in yaml.safe_load((CHART / "files" / "steps.yaml").read_text())["steps"]]
 
@@ -128,9 +129,10 @@ class Run:
         return eventually(f"the end of {self.name}", seconds, look)
 
     def signal(self, pod: str, number: signal.Signals) -> None:
-        """Send the program of a step a signal."""
+        """Send the program of a step a signal, once the program runs."""
         program = SIGNAL.replace("NUMBER", str(int(number)))
-        kubectl("-n", self.namespace, "exec", pod, "-c", "main", "--", "python3", "-c", program)
+        words = ("-n", self.namespace, "exec", pod, "-c", "main", "--", "python3", "-c", program)
+        eventually(f"the program of {pod}", 60, lambda: kubectl(*words))
 
     def delete(self) -> None:
         """Take it away, going on or not."""

@@ -15,7 +15,7 @@ from octavo.storage import list_objects, upload
 
 SHARDS = 300
 
-SLOW = {**SMALL, "limits": {"cpu": "150m"}}
+SLOW = {**SMALL, "limits": {"cpu": "500m"}}
 """A shard that is still at work when a test comes to it."""
 
 
@@ -61,7 +61,7 @@ def test_the_pods_of_a_job_are_as_the_namespace_demands_and_have_no_token(slow: 
 
     assert pod["spec"]["serviceAccountName"] == RELEASE
     assert not [each for each in container["volumeMounts"] if "serviceaccount" in each["mountPath"]]
-    assert container["resources"]["limits"]["cpu"] == "150m"
+    assert container["resources"]["limits"]["cpu"] == "500m"
     assert pod["metadata"]["labels"]["app.kubernetes.io/component"] == STEP
     (job,) = find(slow.namespace, "jobs")
     (owner,) = job["metadata"]["ownerReferences"]
@@ -79,7 +79,7 @@ def test_an_index_whose_pod_dies_is_tried_again(slow: Release) -> None:
     run.has_done(STEP)
 
     assert "shard 1 of 2 (examples " in told
-    assert "Error (exit status 137): octavo: error: the process was killed" in told
+    assert "failed in one try: Error (exit status 137): the process was killed" in told
     run.delete()
 
 
