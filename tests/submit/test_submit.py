@@ -91,7 +91,7 @@ def stages(*moments: tuple[str, list[Any]]) -> Callable[[Any], None]:
 def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     registered: str, run: Run, state: State, parameters: list[str], tmp_path: Path
 ) -> None:
-    own = [detail("root", "RUNNING"), detail("fetch-model-driver", "SUCCEEDED")]
+    own = [detail(name, "SUCCEEDED") for name in ("root", "prepare-model", "prepare-model(0)", "fetch-model-driver")]
     state.on_run = stages(
         ("PENDING", []),
         ("RUNNING", [*own, detail("fetch-model", "RUNNING")]),
@@ -107,7 +107,7 @@ def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     newest = max(state.versions.values(), key=lambda version: version.pipeline_version_id)
     assert made.pipeline_version_reference.pipeline_version_id == newest.pipeline_version_id
     assert (made.runtime_config.parameters["shards"], made.runtime_config.parameters["tolerance"]) == (8, 0.5)
-    assert err.splitlines() == ["ok     Fetch model        12.0 s", "ok     Calibrate          12.0 s"]
+    assert err.splitlines() == ["ok     Fetch model        12.0 s", "ok     Calibrate shard    12.0 s"]
     assert f"started: {registered}/#/runs/details/{made.run_id}" in out
     assert (tmp_path / "result" / "report.html").read_text() == "report.html"
 
@@ -130,7 +130,7 @@ def pod(path: str, *, seconds: int, status: int = 0, reason: str = "") -> dict[s
             "name": name,
             "namespace": "kubeflow",
             "labels": {"pipeline/runid": "run-0005", "workflows.argoproj.io/workflow": "octavo-x7k2p"},
-            "annotations": {"workflows.argoproj.io/node-name": f"octavo-x7k2p.root.{path}"},
+            "annotations": {"workflows.argoproj.io/node-name": f"octavo-x7k2p(0).root(0).{path}"},
         },
         "status": {
             "phase": "Failed" if status else "Succeeded",
@@ -178,20 +178,20 @@ def test_a_step_that_fails_on_kubeflow_is_found_by_its_pod_and_named_with_reason
     registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
     state.on_run = stages(
-        ("FAILED", [task("fetch-model", "SUCCEEDED"), task("plan-shards", "FAILED", "octavo-x7k2p-7")])
+        ("FAILED", [task("fetch-model", "SUCCEEDED"), task("plan-calibration", "FAILED", "octavo-x7k2p-7")])
     )
     put(
-        (pod("fetch-model.executor(0)", seconds=5, status=1), "a first try that failed"),
-        (pod("fetch-model.executor(1)", seconds=9), "fetched"),
-        (pod("plan-shards.executor(0)", seconds=20, status=2), "the first try"),
-        (pod("plan-shards.executor(1)", seconds=40, status=2), PRINTED),
-        (pod("plan-evaluation.executor(0)", seconds=45, status=143), "killed with the run"),
+        (pod("fetch-model(0).executor(0)", seconds=5, status=1), "a first try that failed"),
+        (pod("fetch-model(0).executor(1)", seconds=9), "fetched"),
+        (pod("plan-calibration(0).executor(0)", seconds=20, status=2), "the first try"),
+        (pod("plan-calibration(0).executor(1)", seconds=40, status=2), PRINTED),
+        (pod("plan-evaluation(0).executor(0)", seconds=45, status=143), "killed with the run"),
     )
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert "failed Plan shards" in err
-    assert f"the step 'Plan shards' failed: {SENTENCE} (Error (exit status 2)); see http" in err
+    assert "failed Plan calibration" in err
+    assert f"the step 'Plan calibration' failed: {SENTENCE} (Error (exit status 2)); see http" in err
     assert err.rstrip().endswith("\n49")
     assert err.count("there is no data set") == 1
     assert "argo" not in err
@@ -203,14 +203,15 @@ def test_a_failure_that_kubeflow_lists_no_task_of_is_found_by_the_pod(
     registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
     state.on_run = stages(("FAILED", []))  # as it is where the nodes' states are compressed
-    killed = pod("for-loop-1.iteration(0:0).calibrate.executor(0)", seconds=9, status=137, reason="OOMKilled")
+    turn = "for-loop-1(0).iteration-iterations(0:0)(0).iteration-item(0)"
+    killed = pod(f"calibrate-ranges(0).{turn}.calibrate(0).executor(0)", seconds=9, status=137, reason="OOMKilled")
     put((killed, "Killed"))
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
     assert (
-        "'Calibrate' failed: OOMKilled (exit status 137): its memory ran out, so raise "
-        "resources.calibrate.limits.memory; see http"
+        "'Calibrate shard' failed: OOMKilled (exit status 137): its memory ran out, so raise "
+        "resources.calibrate-shard.limits.memory; see http"
     ) in err
 
 
@@ -235,7 +236,7 @@ def test_a_step_on_kubeflow_that_was_killed_is_told_which_value_raises_its_memor
     reason: str, printed: str, words: list[str],
 ) -> None:  # fmt: skip
     state.on_run = stages(("FAILED", []))
-    put((pod(f"{path}.executor(0)", seconds=9, status=status, reason=reason), printed))
+    put((pod(f"{path}(0).executor(0)", seconds=9, status=status, reason=reason), printed))
     err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
 
     assert [word for word in words if word not in err] == []
@@ -267,12 +268,12 @@ def test_an_evicted_pod_is_told_in_kubernetes_words(
 ) -> None:
     state.on_run = stages(("FAILED", []))
     why = "The node was low on resource: ephemeral-storage."
-    evicted = pod("plan-shards.executor(0)", seconds=9)
+    evicted = pod("plan-calibration(0).executor(0)", seconds=9)
     evicted["status"] = {"phase": "Failed", "reason": "Evicted", "message": why}
     put((evicted, ""))
     err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
 
-    assert f"'Plan shards' failed: Evicted: {why.rstrip('.')}; see" in err
+    assert f"'Plan calibration' failed: Evicted: {why.rstrip('.')}; see" in err
 
 
 @pytest.mark.parametrize("name", ["octavo-x7k2p-8", "octavo-x7k2p-retry-system-container-impl-8"])
@@ -285,7 +286,7 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
         task("executor", "FAILED", "octavo-x7k2p-7", "octavo-x7k2p-8"),
         task("executor(1)", "FAILED", "octavo-x7k2p-9"),
     ]
-    steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-shards", "FAILED", "octavo-x7k2p-6")]
+    steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-calibration", "FAILED", "octavo-x7k2p-6")]
     state.on_run = stages(("FAILED", [task("root", "FAILED", "octavo-x7k2p-1"), *steps, *tries]))
     state.logs = {
         name: PRINTED,
@@ -296,7 +297,7 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert f"the step 'Plan shards' failed: {SENTENCE}; see http" in err
+    assert f"the step 'Plan calibration' failed: {SENTENCE}; see http" in err
     assert "argo" not in err
 
 
@@ -310,7 +311,7 @@ def no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_that_nobody_has_is_said_to_be_in_the_user_interface(
     registered: str, run: Run, state: State, parameters: list[str]
 ) -> None:
-    state.on_run = stages(("FAILED", [task("plan-shards", "FAILED", "octavo-x7k2p-6")]))
+    state.on_run = stages(("FAILED", [task("plan-calibration", "FAILED", "octavo-x7k2p-6")]))
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2

@@ -159,13 +159,14 @@ def start(
 
 
 def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Task, as servers list it, by key or display name -> its display name; loops left out."""
-    dags = [spec["root"]["dag"], *(each["dag"] for each in spec["components"].values() if "dag" in each)]
+    """Task, as servers list it, by key or display name -> its display name; loops and nested pipelines left out."""
+    components = spec["components"]
+    dags = [spec["root"]["dag"], *(each["dag"] for each in components.values() if "dag" in each)]
     names = {
         key: str(task["taskInfo"]["name"])
         for dag in dags
         for key, task in dag["tasks"].items()
-        if "parameterIterator" not in task
+        if "dag" not in components[task["componentRef"]["name"]]
     }
     return names | {name: name for name in names.values()}
 
