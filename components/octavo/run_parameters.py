@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -40,6 +41,7 @@ def check_run(given: Mapping[str, Any], flavour: Flavour) -> None:
 
     Raises:
         SpecError: on a URI of no store, a number out of its range, or more shards than a run carries there.
+        SpecError, RecipeError: on a recipe or a preprocessing that cannot be read.
     """
     for name in URIS:
         if given.get(name) not in (None, ""):
@@ -47,7 +49,27 @@ def check_run(given: Mapping[str, Any], flavour: Flavour) -> None:
     for name, least in LEAST.items():
         if name in given and not least <= _number(name, given[name]) < math.inf:
             raise SpecError(f"the parameter {name} is {given[name]!r}; wanted {least:g} or more")
+    check_documents(given)
     _check_turns(given, flavour)
+
+
+def check_documents(given: Mapping[str, Any]) -> None:
+    """Read `recipe` and `preprocessing`, where they are given, as the steps will.
+
+    Raises:
+        SpecError, RecipeError: when they would not; one that a form has joined into one line is told how to write.
+    """
+    from octavo.data.preprocessing import preprocessing
+    from octavo.recipe import Recipe
+
+    if given.get("recipe"):
+        Recipe.parse(_text(given["recipe"]))
+    if given.get("preprocessing"):
+        preprocessing(_text(given["preprocessing"]))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _check_turns(given: Mapping[str, Any], flavour: Flavour) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kfp_server import State
 from octavo.register import retire
@@ -65,6 +66,12 @@ def test_a_first_installation_uploads_the_version_and_makes_experiment_and_sched
     nightly, weekly = state.recurring_runs.values()
     assert text == COMPILED.read_text()
     assert version.display_name == "0.1.0-aaaa"
+    assert version.description == yaml.safe_load(text.partition("\n---")[0])["pipelineInfo"]["description"]
+    assert nightly.description.splitlines()[0] == (
+        "Quantizes s3://m, calibrated on s3://c, to s3://t (0 2 * * *, minute to day of week)."
+    )
+    (experiment,) = state.experiments.values()
+    assert experiment.description.startswith("Runs of quantize-int8: ")
     assert nightly.trigger.cron_schedule.cron == "0 0 2 * * *"
     assert nightly.runtime_config.parameters == PARAMETERS
     assert nightly.pipeline_version_reference.pipeline_version_id == version.pipeline_version_id
@@ -79,6 +86,16 @@ def test_a_second_installation_without_change_writes_nothing(register: Callable[
 
     assert register(schedules=schedules) == ["nothing to change"]
     assert state.writes == []
+
+
+def test_a_schedule_that_was_described_by_its_mark_alone_is_left_as_it_is(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    (nightly,) = state.recurring_runs.values()
+    nightly.description = nightly.description.splitlines()[-1]
+
+    assert register(schedules=[schedule()]) == ["nothing to change"]
 
 
 def test_an_upgrade_uploads_a_version_and_moves_the_schedules_to_it(
