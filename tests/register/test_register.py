@@ -66,7 +66,7 @@ def test_a_first_installation_uploads_the_version_and_makes_experiment_and_sched
     nightly, weekly = state.recurring_runs.values()
     assert text == COMPILED.read_text()
     assert version.display_name == "0.1.0-aaaa"
-    assert version.description == yaml.safe_load(text.partition("\n---")[0])["pipelineInfo"]["description"]
+    assert version.description == next(yaml.safe_load_all(text))["pipelineInfo"]["description"]
     assert nightly.description.splitlines()[0] == (
         "Quantizes s3://m, calibrated on s3://c, to s3://t (0 2 * * *, minute to day of week)."
     )
@@ -96,6 +96,19 @@ def test_a_schedule_that_was_described_by_its_mark_alone_is_left_as_it_is(
     nightly.description = nightly.description.splitlines()[-1]
 
     assert register(schedules=[schedule()]) == ["nothing to change"]
+
+
+def test_a_description_too_long_for_an_address_is_cut_to_its_first_paragraph(
+    host: str, run: Run, write: Write, state: State, tmp_path: Path
+) -> None:
+    pipeline, platform = yaml.safe_load_all(COMPILED.read_text())
+    pipeline["pipelineInfo"]["description"] = "What it does.\n\n" + "| a | table |\n" * 1000
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump_all([pipeline, platform]))
+    done = run("register", f"--registration={write()}", f"--pipeline-file={tmp_path / 'long.yaml'}", f"--host={host}")
+
+    assert done[0] == 0, done
+    (version,) = state.versions.values()
+    assert version.description == "What it does."
 
 
 def test_an_upgrade_uploads_a_version_and_moves_the_schedules_to_it(

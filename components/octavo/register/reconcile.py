@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -14,6 +15,9 @@ from octavo.register.registration import Registration, Schedule
 from octavo.register.retire import retire
 
 PAGE = 100
+
+LONGEST_DESCRIPTION = 6000
+"""Bytes of a version's description, which goes into the address of the upload: proxies take 8 KiB of one."""
 
 
 def register(client: Any, registration: Registration, pipeline_file: Path | None, *, namespace: str = "") -> list[str]:
@@ -101,9 +105,10 @@ def _version(
 
 
 def _description(file: Path) -> str:
-    """What the compiled pipeline says of itself."""
+    """What the compiled pipeline says of itself: its first paragraph where all of it is too long for the request."""
     spec = next(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-    return str(spec.get("pipelineInfo", {}).get("description", ""))
+    text = str(spec.get("pipelineInfo", {}).get("description", ""))
+    return text if len(quote(text)) <= LONGEST_DESCRIPTION else text.partition("\n\n")[0]
 
 
 def _pipeline_id(client: Any, name: str, namespace: str) -> str | None:
