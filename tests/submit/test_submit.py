@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
+import time
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,7 @@ from kfp_server import State
 from kubernetes_server import Cluster
 from octavo.errors import SpecError
 from octavo.pod import wrapped
-from octavo.submit.parameters import Wanted, checked
+from octavo.submit.parameters import Wanted, checked, run_name
 from octavo.submit.printed import last_sentence
 from quickstart import PIPELINE
 
@@ -66,6 +68,12 @@ def registered(host: str, run: Run, tmp_path: Path) -> str:
     return host
 
 
+def declared_parameters() -> set[str]:
+    """The parameters that the pipeline has."""
+    pipeline, _ = yaml.safe_load_all(COMPILED.read_text())
+    return set(pipeline["root"]["inputDefinitions"]["parameters"])
+
+
 def detail(name: str, run_state: str, **fields: Any) -> Any:
     return api.V2beta1PipelineTaskDetail(
         task_id=f"task-{name}",
@@ -107,6 +115,11 @@ def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     newest = max(state.versions.values(), key=lambda version: version.pipeline_version_id)
     assert made.pipeline_version_reference.pipeline_version_id == newest.pipeline_version_id
     assert (made.runtime_config.parameters["shards"], made.runtime_config.parameters["tolerance"]) == (8, 0.5)
+    assert made.runtime_config.parameters.keys() == declared_parameters()
+    assert made.runtime_config.parameters["calibration_limit"] == 500
+    assert re.fullmatch(r"m \d\d-\d\d \d\d:\d\d:\d\d", made.display_name)
+    (experiment,) = state.experiments.values()
+    assert experiment.description.startswith("Runs of quantize-int8: ")
     assert err.splitlines() == ["ok     Fetch model        12.0 s", "ok     Calibrate shard    12.0 s"]
     assert f"started: {registered}/#/runs/details/{made.run_id}" in out
     assert (tmp_path / "result" / "report.html").read_text() == "report.html"
@@ -387,6 +400,8 @@ def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state
             ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000", "Indexed Job"],
         ),
         (["--set=shards=60", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 106"]),
+        (["--set=recipe=per_channel: true bias: float32"], ["write it {per_channel: true, bias: float32}"]),
+        (["--set=preprocessing=torchh"], ["no preprocessing preset 'torchh'"]),
         (["--set=target_uri=ftp://host/a"], ["target_uri", "ftp:// is not supported"]),
         (["--set=model_uri=s3:/models/a"], ["model_uri", "wanted s3://"]),
         (["--version=9"], ["no version '9'", "0.1.0-a, 0.2.0-b"]),
@@ -588,6 +603,24 @@ def test_a_dry_run_prints_the_workflow_and_sends_nothing(cluster: Cluster, run: 
     assert status == 0
     assert yaml.safe_load(out)["spec"]["arguments"]["parameters"] == [{"name": "model_uri", "value": "s3://m"}]
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("s3://models/resnet/checkpoint", "resnet"),
+        ("s3://models/resnet50.pb", "resnet50"),
+        ("gs://bucket/mobilenet_v1/saved_model/3", "mobilenet_v1"),
+        ("/data/model", "data"),
+        ("file:///model", "model"),
+        ("s3://model", "model"),
+        ("", "model"),
+    ],
+)
+def test_a_run_is_named_by_its_model_and_the_time(uri: str, name: str) -> None:
+    at = time.struct_time((2026, 12, 1, 15, 4, 33, 1, 335, 0))
+
+    assert run_name(uri, at) == f"{name} 12-01 15:04:33"
 
 
 @pytest.mark.parametrize("value", [2.7, float("inf"), float("nan"), "2.7", [2]])
