@@ -132,11 +132,11 @@ def calibrate_ranges(
     )
     plan = _planned(plan, "Plan calibration")
     if IN_JOB:
-        task = components.calibrate_in_job(graph=logged, parts=plan.outputs["parts"], job=JOB)
+        task = components.calibrate_in_job(parts=plan.outputs["parts"], job=JOB)
         dressed(knows_its_pod(task), "Calibrate shards", LIGHT, stores=True, cached=False)
     else:
         with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
-            task = components.calibrate(graph=logged, turn=turn)
+            task = components.calibrate(turn=turn)
             dressed(task, "Calibrate shard", RUN, stores=True, cached=False)
     merged = components.merge_min_max_logs(parts=plan.outputs["parts"]).after(task)
     return Calibrated(quantized, dressed(merged, "Merge logs", LIGHT, stores=True).output)
@@ -176,12 +176,11 @@ def evaluate_graphs(
     )
     plan = _planned(plan, "Plan evaluation")
     if IN_JOB:
-        parts = plan.outputs["parts"]
-        task = components.evaluate_in_job(fp32_graph=fp32_graph, int8_graph=int8_graph, parts=parts, job=JOB)
+        task = components.evaluate_in_job(parts=plan.outputs["parts"], job=JOB)
         dressed(knows_its_pod(task), "Evaluate shards", LIGHT, stores=True, cached=False)
     else:
         with dsl.ParallelFor(plan.outputs["Output"], name="Shards", parallelism=PARALLELISM) as turn:
-            task = components.evaluate_shard(fp32_graph=fp32_graph, int8_graph=int8_graph, turn=turn)
+            task = components.evaluate_shard(turn=turn)
             dressed(task, "Evaluate shard", RUN, stores=True, cached=False)
     merged = components.merge_evaluations(parts=plan.outputs["parts"]).after(task)
     timed = components.benchmark(fp32_graph=fp32_graph, int8_graph=int8_graph)

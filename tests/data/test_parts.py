@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from octavo.data.parts import KEPT_SECONDS, Parts, Plan, Turn, clear_old, parts_home, read_turn, shard_of
 from octavo.data.shard import Shard, read_shards
-from octavo.errors import DataError
+from octavo.errors import DataError, StorageError
+from octavo.graph_folder import new_graph_folder
 from octavo.storage import list_objects
 from servers import StorageServer
 
@@ -32,7 +33,10 @@ def left(parts: Parts, folder: Path, *numbers: int) -> None:
 
 def begun(home: str, folder: Path, plan: Plan = PLAN) -> Parts:
     parts = Parts(f"{home}/loop")
-    parts.begin(plan, made(folder, '{"uri": "a.npz"}\n'))
+    graph = new_graph_folder(folder / "a graph")
+    graph.graph.write_text("graph")
+    graph.summary.write_text("summary")
+    parts.begin(plan, made(folder, '{"uri": "a.npz"}\n'), dict.fromkeys(plan.kinds, graph))
     return parts
 
 
@@ -54,11 +58,17 @@ def check_a_loop(home: str, folder: Path) -> None:
         parts.gather("log", SHARDS, folder / "gathered")
     left(parts, folder, 3, 6, 0)
     assert [path.read_text() for path in parts.gather("log", SHARDS, folder / "gathered")] == list("0123456")
+    fetched = parts.fetch_graph("log", folder / "fetched")
+    assert fetched is not None
+    assert (fetched.graph.read_text(), fetched.summary.read_text()) == ("graph", "summary")
+    with pytest.raises(StorageError, match=r"graphs/other/graph\.pb"):
+        parts.fetch_graph("other", folder / "fetched")
     assert not parts.settled("log", folder / "settled")
     parts.settle("log", made(folder, "merged"))
     assert parts.settled("log", folder / "settled")
     assert (folder / "settled").read_text() == "merged"
     assert open_shards(parts) == []
+    assert parts.fetch_graph("log", folder / "fetched") is None, "its turns have been merged"
     assert [entry.name for entry in list_objects(parts.folder)] == ["manifest.jsonl", "merged/log", "plan.json"]
     assert [entry.name for entry in list_objects(other.folder)] == ["log/00000"]
 

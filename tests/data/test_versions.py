@@ -79,7 +79,7 @@ def test_a_data_set_that_was_changed_while_it_was_read_is_told(tmp_path: Path) -
     shards = (Shard(start=0, stop=3),)
     plan = Plan(kinds=("log",), shards=shards, batch_size=1, preprocessing="unit", data=data_version(manifest))
     parts = Parts(str(tmp_path / "parts"))
-    parts.begin(plan, manifest)
+    parts.begin(plan, manifest, {})
     check_unchanged(parts, plan)
     Path(uris[1]).write_text("something else")
     with pytest.raises(DataError, match=r"data set was changed while it was read: .*start the run again"):

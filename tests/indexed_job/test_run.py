@@ -21,7 +21,6 @@ from marked import Program, reached
 from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
 from octavo.errors import ClusterError
-from octavo.graph_folder import GraphFolder, new_graph_folder
 from octavo.indexed_job import jobs, run
 from octavo.indexed_job.inputs import read_work
 from octavo.indexed_job.jobs import failed_indexes
@@ -114,26 +113,25 @@ def controller(cluster: Cluster) -> Controller:
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop over three shards of ten examples, and the graph that its turns run."""
+    """A loop over three shards of ten examples."""
 
-    graph: GraphFolder
     parts: Parts
+    made: Path
 
     def calibrate(self, **settings: Any) -> int:
-        return run_in_job("calibrate", {"min_max_log": self.graph}, self.parts.folder, {**SETTINGS, **settings})
+        return run_in_job("calibrate", self.parts.folder, {**SETTINGS, **settings})
 
     def has(self, *indexes: int) -> None:
         """Turns that have left their logs."""
         for index in indexes:
-            self.parts.leave("min_max_log", SHARDS[index], self.graph.graph)
+            self.parts.leave("min_max_log", SHARDS[index], self.made)
 
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Loop:
-    graph = new_graph_folder(tmp_path / "graph")
-    for file in (graph.graph, graph.summary, tmp_path / "manifest"):
-        file.write_text(file.name)
-    return Loop(graph, begun(tmp_path, ("min_max_log",)))
+    for name in ("made", "manifest"):
+        (tmp_path / name).write_text(name)
+    return Loop(begun(tmp_path, ("min_max_log",)), tmp_path / "made")
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +146,7 @@ def told(caplog: pytest.LogCaptureFixture) -> str:
 def begun(tmp_path: Path, kinds: tuple[str, ...]) -> Parts:
     parts = Parts(str(tmp_path / "parts"))
     plan = Plan(kinds=kinds, shards=SHARDS, batch_size=10, preprocessing="unit", data="d")
-    parts.begin(plan, tmp_path / "manifest")
+    parts.begin(plan, tmp_path / "manifest", {})
     return parts
 
 
@@ -173,7 +171,7 @@ def test_a_job_is_made_followed_and_deleted(
     assert inputs.startswith(f"--inputs={loop.parts.folder}/job-")
     assert controller.cluster.requests[-1] == f"DELETE {JOBS}/{controller.job}"
     assert f"{JOBS}/{controller.job}" not in controller.cluster.objects
-    assert stored == {"min_max_log/graph.pb", "min_max_log/summary.json", "work.json"}
+    assert stored == {"work.json"}
     assert {each.name for each in list_objects(loop.parts.folder)} == {"plan.json", "manifest.jsonl"}
 
 
@@ -223,7 +221,7 @@ def test_what_is_done_is_not_done_again(controller: Controller, loop: Loop) -> N
 def test_another_loop_has_a_job_of_its_own(controller: Controller, loop: Loop, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "manifest").write_text("m")
-    other = Loop(loop.graph, begun(tmp_path / "other", ("min_max_log",)))
+    other = Loop(begun(tmp_path / "other", ("min_max_log",)), loop.made)
     for each in (loop, other):
         controller.states = [COMPLETE]
         each.calibrate()
@@ -416,7 +414,7 @@ def test_a_shard_of_two_graphs_is_told_with_its_graph(controller: Controller, lo
     parts = begun(tmp_path, ("fp32", "int8"))
     controller.states = [failed]
     with pytest.raises(ClusterError, match=r"^shard 1 of 3 by the INT8 graph \(examples 10 to 19\) failed: there"):
-        run_in_job("evaluate", {"fp32": loop.graph, "int8": loop.graph}, parts.folder, SETTINGS)
+        run_in_job("evaluate", parts.folder, SETTINGS)
     assert controller.made[0]["spec"]["completions"] == 6
     assert controller.job.startswith("octavo-evaluate-")
 
@@ -472,18 +470,15 @@ def test_a_step_that_is_asked_to_end_takes_its_pods_along(
 
 def by_command(loop: Loop) -> list[str]:
     """As a pod of Argo's runs the step."""
-    flags = [f"--graph={loop.graph.path}", f"--parts={loop.parts.folder}", f"--job={json.dumps(SETTINGS)}"]
+    flags = [f"--parts={loop.parts.folder}", f"--job={json.dumps(SETTINGS)}"]
     return ["-m", "octavo.cli", "run-component", "calibrate-in-job", *flags]
 
 
 def by_function(loop: Loop) -> list[str]:
     """As a pod of Kubeflow's calls it: without the command that sees to signals."""
     program = f"""
-from pathlib import Path
-from octavo.graph_folder import GraphFolder
 from octavo.indexed_job.run import run_in_job
-graph = GraphFolder(Path({str(loop.graph.path)!r}))
-run_in_job('calibrate', {{'min_max_log': graph}}, {loop.parts.folder!r}, {SETTINGS})
+run_in_job('calibrate', {loop.parts.folder!r}, {SETTINGS})
 """
     return ["-c", program]
 

@@ -152,7 +152,7 @@ def begun(folder: Path, count: int, recipe: str = "") -> tuple[Parts, tuple[Shar
         kinds=(KIND,), shards=shards, batch_size=2, preprocessing="unit", recipe=recipe, data=data_version(manifest)
     )
     parts = Parts(str(folder / "parts"))
-    parts.begin(plan, manifest)
+    parts.begin(plan, manifest, {})
     return parts, shards
 
 

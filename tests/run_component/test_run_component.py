@@ -85,7 +85,7 @@ def test_what_turns_have_left_is_merged_and_no_longer_kept_by_itself(tmp_path: P
         data=data_version(tmp_path / "manifest.jsonl"),
     )
     parts = Parts(str(tmp_path / "parts"))
-    parts.begin(plan, tmp_path / "manifest.jsonl")
+    parts.begin(plan, tmp_path / "manifest.jsonl", {})
     for shard in shards:
         lines = whole(format_examples(shard.start, shard.stop), record("a", 0, shard.index))
         (tmp_path / "log").write_text("\n".join(lines))

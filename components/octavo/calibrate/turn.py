@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from octavo.calibrate.calibrate import calibrate_file
-from octavo.data.parts import Parts, read_turn, shard_of
-from octavo.graph_folder import GraphFolder
+from octavo.data.parts import Parts, Turn, shard_of
 from octavo.recipe import Recipe
 
+LOG = logging.getLogger(__name__)
 
-def calibrate_turn(graph: GraphFolder, given: Mapping[str, Any]) -> str:
+
+def calibrate_turn(turn: Turn) -> None:
     """Run a turn's shard through the logged graph, and leave its log in the loop's folder.
-
-    Args:
-        graph: the dynamic-range graph with logging inserted.
-        given: the turn, as plan_calibration made it.
-
-    Returns:
-        The URI of the log.
 
     Raises:
         OctavoError: as `calibrate_file` does, or when the folder or the shard is not there.
     """
-    turn = read_turn(given)
     parts = Parts(turn.parts)
     plan = parts.plan()
     shard = shard_of(turn, plan)
-    with tempfile.TemporaryDirectory(prefix="octavo-log-") as folder:
-        log = Path(folder, "log")
+    with tempfile.TemporaryDirectory(prefix="octavo-turn-") as folder:
+        graph, log = parts.fetch_graph(turn.kind, Path(folder)), Path(folder, "log")
+        if graph is None:
+            LOG.info("another run has merged what this turn would do")
+            return
         calibrate_file(
             graph.graph,
             log,
@@ -42,4 +37,4 @@ def calibrate_turn(graph: GraphFolder, given: Mapping[str, Any]) -> str:
             inputs=graph.ends().inputs,
             calibration=Recipe.parse(plan.recipe).calibration,
         )
-        return parts.leave(turn.kind, shard, log)
+        LOG.info("left %s", parts.leave(turn.kind, shard, log))

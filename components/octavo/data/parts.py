@@ -1,8 +1,9 @@
 """What a loop runs over, and the folder in a store where each of its turns leaves what it made.
 
 Kubeflow hands a list of artifacts to a pod as one argument of its command line, which holds some 190 of them. So what
-the pods of a loop make comes together in a store: one object for each turn, `FOLDER/KIND/SHARD`. A turn that is begun
-again writes over its own object and no other.
+the pods of a loop make comes together in a store: one object for each turn, `FOLDER/KIND/SHARD`. What they read is
+there as well, the graphs, the plan and the examples: what a pod is handed, Kubeflow writes six times into a run. A turn
+that is begun again writes over its own object and no other.
 
 The folder's name is a digest of everything that its content follows from: the graphs, the examples and the versions of
 their files, the settings, octavo's version. So what lies in it is right for whoever comes to the same name: a run that
@@ -24,11 +25,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from octavo import __version__
 from octavo.data.shard import Shard
 from octavo.errors import DataError
+from octavo.graph_folder import GraphFolder
 from octavo.runtime.in_order import in_order
 from octavo.storage import (
     MissingObjectError,
     delete_folder,
     download,
+    exists,
     join,
     list_objects,
     parent,
@@ -39,7 +42,7 @@ from octavo.storage import (
 HOME = ".octavo-parts"
 """The folder of all such folders."""
 
-PLAN, MANIFEST, MERGED = "plan.json", "manifest.jsonl", "merged"
+PLAN, MANIFEST, GRAPHS, MERGED = "plan.json", "manifest.jsonl", "graphs", "merged"
 
 AT_ONCE = 16
 """Objects that are fetched at the same time."""
@@ -123,12 +126,47 @@ class Parts:
         """The URI of the examples' list."""
         return join(self.folder, MANIFEST)
 
-    def begin(self, plan: Plan, manifest: Path) -> None:
-        """Store what the turns read. Raises StorageError as `upload` does."""
+    def begin(self, plan: Plan, manifest: Path, graphs: Mapping[str, GraphFolder]) -> None:
+        """Store what the turns read.
+
+        Args:
+            plan: what the loop runs over.
+            manifest: the examples.
+            graphs: a turn's kind -> the graph that it runs.
+
+        Raises:
+            StorageError: as `upload` does.
+        """
+        for kind, graph in graphs.items():
+            for file in (graph.graph, graph.summary):
+                upload(file, self._graph(kind, file.name))
         upload(manifest, self.manifest)
         text = manifest.with_name(PLAN)
         text.write_text(plan.model_dump_json())
         upload(text, join(self.folder, PLAN))
+
+    def fetch_graph(self, kind: str, place: Path) -> GraphFolder | None:
+        """Fetch the graph that turns of a kind run.
+
+        Args:
+            kind: the turns'.
+            place: the folder to fetch it into.
+
+        Returns:
+            The graph; None where another run has merged these turns meanwhile, and nobody needs it any longer.
+
+        Raises:
+            StorageError: as `download` does.
+        """
+        graph = GraphFolder(place)
+        try:
+            for file in (graph.graph, graph.summary):
+                download(self._graph(kind, file.name), file)
+        except MissingObjectError:
+            if exists(self._merged(kind)):
+                return None
+            raise
+        return graph
 
     def plan(self) -> Plan:
         """The plan that was stored.
@@ -196,10 +234,14 @@ class Parts:
     def settle(self, kind: str, merged: Path) -> None:
         """Keep what was merged of a kind, and delete what it was merged from. Raises StorageError as `upload` does."""
         upload(merged, self._merged(kind))
-        delete_folder(join(self.folder, kind))
+        for done in (kind, f"{GRAPHS}/{kind}"):
+            delete_folder(join(self.folder, done))
 
     def _uri(self, kind: str, shard: Shard) -> str:
         return join(self.folder, _name(kind, shard.index))
+
+    def _graph(self, kind: str, name: str) -> str:
+        return join(self.folder, f"{GRAPHS}/{kind}/{name}")
 
     def _merged(self, kind: str) -> str:
         return join(self.folder, f"{MERGED}/{kind}")

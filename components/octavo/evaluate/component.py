@@ -47,23 +47,17 @@ def evaluate(
 
 
 @component
-def evaluate_shard(
-    *,
-    fp32_graph: dsl.Input[dsl.Model],
-    int8_graph: dsl.Input[dsl.Model],
-    turn: dict[str, str],
-) -> None:
-    """Run one shard of a labelled data set through one of two graphs and leave what it thinks in the loop's folder.
+def evaluate_shard(*, turn: dict[str, str]) -> None:
+    """Run one shard of a labelled data set through a graph and leave what it thinks in the loop's folder.
 
     Args:
-        fp32_graph: The optimized FP32 graph.
-        int8_graph: The INT8 graph.
-        turn: One of the turns that plan_evaluation made, which says which graph is meant.
+        turn: One of the turns that plan_evaluation made. The graph that it is about, and how to read the examples, are
+            in the folder that it names.
     """
+    from octavo.data.parts import read_turn
     from octavo.evaluate.turn import evaluate_turn
-    from octavo.graph_folder import graph_folder
 
-    evaluate_turn({"fp32": graph_folder(fp32_graph.path), "int8": graph_folder(int8_graph.path)}, turn)
+    evaluate_turn(read_turn(turn))
 
 
 @component

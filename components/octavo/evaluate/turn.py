@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from octavo.data.parts import Parts, read_turn, shard_of
-from octavo.errors import DataError
+from octavo.data.parts import Parts, Turn, shard_of
 from octavo.evaluate.evaluate import evaluate_shard
-from octavo.graph_folder import GraphFolder
+
+LOG = logging.getLogger(__name__)
 
 
-def evaluate_turn(graphs: Mapping[str, GraphFolder], given: Mapping[str, Any]) -> str:
+def evaluate_turn(turn: Turn) -> None:
     """Run a turn's shard through the graph that it is about, and leave the ranking in the loop's folder.
 
-    Args:
-        graphs: the turn's kind -> the graph.
-        given: the turn, as plan_evaluation made it.
-
-    Returns:
-        The URI of the ranking.
-
     Raises:
-        OctavoError: as `evaluate_shard` does, or when there is no such graph, folder or shard.
+        OctavoError: as `evaluate_shard` does, or when there is no such folder, graph or shard.
     """
-    turn = read_turn(given)
-    if turn.kind not in graphs:
-        raise DataError(f"the turn {turn.as_text()!r} is about no graph of {', '.join(graphs)}")
-    parts, graph = Parts(turn.parts), graphs[turn.kind]
+    parts = Parts(turn.parts)
     plan = parts.plan()
-    shard, ends = shard_of(turn, plan), graph.ends()
-    with tempfile.TemporaryDirectory(prefix="octavo-ranking-") as folder:
-        ranking = Path(folder, "ranking")
+    shard = shard_of(turn, plan)
+    with tempfile.TemporaryDirectory(prefix="octavo-turn-") as folder:
+        graph, ranking = parts.fetch_graph(turn.kind, Path(folder)), Path(folder, "ranking")
+        if graph is None:
+            LOG.info("another run has merged what this turn would do")
+            return
+        ends = graph.ends()
         evaluate_shard(
             graph.graph,
             ranking,
@@ -44,4 +37,4 @@ def evaluate_turn(graphs: Mapping[str, GraphFolder], given: Mapping[str, Any]) -
             inputs=ends.inputs,
             outputs=ends.outputs,
         )
-        return parts.leave(turn.kind, shard, ranking)
+        LOG.info("left %s", parts.leave(turn.kind, shard, ranking))

@@ -1,9 +1,8 @@
-"""What the pods of a Job need that is not in the loop's folder yet: the graphs, and which turn is whose."""
+"""What the pods of a Job need that is not in the loop's folder yet: which turn is whose."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.data.parts import Turn
 from octavo.errors import DataError
-from octavo.graph_folder import GraphFolder
-from octavo.storage import download, join, read_bytes, upload
+from octavo.storage import join, read_bytes, upload
 
 WORK = "work.json"
 
@@ -39,21 +37,17 @@ def new_inputs(parts: str) -> str:
     return join(parts, f"job-{secrets.token_hex(4)}")
 
 
-def put(work: Work, graphs: Mapping[str, GraphFolder], folder: str, place: Path) -> None:
+def put(work: Work, folder: str, place: Path) -> None:
     """Store what the pods need.
 
     Args:
         work: what they do.
-        graphs: a turn's kind -> the graph that it runs.
         folder: the URI of a new folder.
         place: a folder here, for a file.
 
     Raises:
         StorageError: when the store cannot be reached or refuses.
     """
-    for kind, graph in graphs.items():
-        for file in (graph.graph, graph.summary):
-            upload(file, join(folder, f"{kind}/{file.name}"))
     (place / WORK).write_text(work.model_dump_json())
     upload(place / WORK, join(folder, WORK))
 
@@ -71,11 +65,3 @@ def read_work(folder: str) -> Work:
     except ValidationError as fault:
         first = fault.errors()[0]
         raise DataError(f"{where!r} does not say what to do: {first['loc']}: {first['msg']}") from fault
-
-
-def fetch_graph(folder: str, kind: str, place: Path) -> GraphFolder:
-    """The graph that turns of a kind run, fetched into a folder here. Raises StorageError as `download` does."""
-    graph = GraphFolder(place)
-    for file in (graph.graph, graph.summary):
-        download(join(folder, f"{kind}/{file.name}"), file)
-    return graph

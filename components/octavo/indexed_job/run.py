@@ -17,7 +17,6 @@ from typing import Any
 from octavo.cluster import kubernetes_client
 from octavo.data.parts import Parts, Plan, Turn, shard_of
 from octavo.errors import ClusterError, StorageError
-from octavo.graph_folder import GraphFolder
 from octavo.indexed_job.inputs import Step, Work, new_inputs, put, read_work
 from octavo.indexed_job.jobs import FAILED, Job, failed_indexes, has
 from octavo.indexed_job.manifest import BAD_INPUT, inputs_of, job_manifest, job_name
@@ -42,7 +41,7 @@ DELETED_TIMES = 5
 """How often a Job is made again that somebody deletes."""
 
 
-def run_in_job(step: Step, graphs: Mapping[str, GraphFolder], parts: str, settings: Mapping[str, Any]) -> int:
+def run_in_job(step: Step, parts: str, settings: Mapping[str, Any]) -> int:
     """Do the turns of a loop that are left, each in a pod of its own, and wait for all.
 
     Where this process is asked to end, or fails, the pods go as well. A step that is tried again goes on with the Job
@@ -50,7 +49,6 @@ def run_in_job(step: Step, graphs: Mapping[str, GraphFolder], parts: str, settin
 
     Args:
         step: what the turns do.
-        graphs: a turn's kind -> the graph that it runs.
         parts: the URI of the loop's folder.
         settings: a `JobSettings` as a document.
 
@@ -66,7 +64,7 @@ def run_in_job(step: Step, graphs: Mapping[str, GraphFolder], parts: str, settin
     left = len(folder.open_turns(plan))
     if left:
         client = kubernetes_client()
-        loop = _Loop(client, own_pod(client), given, step, graphs, folder, plan)
+        loop = _Loop(client, own_pod(client), given, step, folder, plan)
         with _left_by_exit():
             loop.finish()
     return left
@@ -80,7 +78,6 @@ class _Loop:
     pod: Document
     settings: JobSettings
     step: Step
-    graphs: Mapping[str, GraphFolder]
     parts: Parts
     plan: Plan
 
@@ -104,7 +101,7 @@ class _Loop:
             return None
         work = Work(step=self.step, turns=tuple(turns))
         with tempfile.TemporaryDirectory(prefix="octavo-job-") as place:
-            put(work, self.graphs, inputs, Path(place))
+            put(work, inputs, Path(place))
         return job.create(job_manifest(job.name, len(turns), inputs, self.pod, self.settings)) or job.find()
 
     def _watched(self, job: Job, found: Any) -> bool:

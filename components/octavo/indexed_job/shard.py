@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 
 from octavo.calibrate.turn import calibrate_turn
 from octavo.errors import SpecError
 from octavo.evaluate.turn import evaluate_turn
-from octavo.indexed_job.inputs import fetch_graph, read_work
+from octavo.indexed_job.inputs import read_work
 
 LOG = logging.getLogger(__name__)
 
@@ -29,10 +27,5 @@ def run_shard(folder: str, index: int) -> None:
     if not 0 <= index < len(work.turns):
         raise SpecError(f"there is no index {index}: the Job has {len(work.turns)}, from 0 on")
     turn = work.turns[index]
-    with tempfile.TemporaryDirectory(prefix="octavo-graph-") as place:
-        graph = fetch_graph(folder, turn.kind, Path(place))
-        if work.step == "calibrate":
-            made = calibrate_turn(graph, turn.as_text())
-        else:
-            made = evaluate_turn({turn.kind: graph}, turn.as_text())
-    LOG.info("shard %d: %s", turn.shard, made)
+    LOG.info("shard %d of %d", turn.shard, len(work.turns))
+    (calibrate_turn if work.step == "calibrate" else evaluate_turn)(turn)

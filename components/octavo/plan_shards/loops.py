@@ -96,9 +96,10 @@ def plan_loop(
             data=data_version(manifest),
         )
         parts = Parts(join(home, _name(plan, list(graphs.values()), manifest, reuse=reuse)))
-        parts.begin(plan, manifest)
+        turns = parts.open_turns(plan)
+        parts.begin(plan, manifest, {turn.kind: graphs[turn.kind] for turn in turns})
     clear_old(home)
-    return parts, plan, parts.open_turns(plan)
+    return parts, plan, turns
 
 
 def _name(plan: Plan, graphs: Sequence[GraphFolder], manifest: Path, *, reuse: bool) -> str:
