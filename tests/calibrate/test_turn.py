@@ -70,7 +70,13 @@ def test_what_is_not_to_be_reused_is_done_anew_with_the_same_bytes(
     assert merged[0] == merged[1]
 
 
-CHANGES = {"batch_size": 2, "preprocessing": "raw", "limit": 8, "seed": 3, "recipe": "calibration: {max_percentile: 1}"}
+CHANGES: dict[str, dict[str, object]] = {
+    "batches": {"batch_size": 2},
+    "preprocessing": {"preprocessing": "raw"},
+    "limit": {"limit": 8},
+    "choice": {"limit": 5, "seed": 3},
+    "recipe": {"recipe": "calibration: {max_percentile: 1}"},
+}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -78,7 +84,7 @@ def test_another_setting_reuses_nothing(name: str, graph: GraphFolder, data: str
     parts, _, turns = planned(graph, data, tmp_path / "home")
     for turn in turns:
         calibrate_turn(turn)
-    other, plan, left = planned(graph, data, tmp_path / "home", **{name: CHANGES[name]})
+    other, plan, left = planned(graph, data, tmp_path / "home", **CHANGES[name])
     assert other != parts
     assert len(left) == len(plan.shards)
 

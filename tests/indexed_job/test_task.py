@@ -25,7 +25,7 @@ def in_a_job(model_uri: str, data_uri: str, target_uri: str) -> None:
         target_uri=target_uri,
     )
     plans_a_job(dressed(planned, "Plan calibration", LIGHT, stores=True))
-    done = components.calibrate_in_job(graph=graph.output, parts=planned.outputs["parts"], job=job_settings(100, RUN))
+    done = components.calibrate_in_job(parts=planned.outputs["parts"], job=job_settings(100, RUN))
     knows_its_pod(dressed(done, "Calibrate shards", LIGHT, stores=True, cached=False))
     components.merge_min_max_logs(parts=planned.outputs["parts"]).after(done)
 
