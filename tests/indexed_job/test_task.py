@@ -13,7 +13,7 @@ from octavo.run_parameters import runs_in_job
 from octavo.tasks import LIGHT, RUN, dressed
 
 
-@dsl.pipeline(name="in-a-job")
+@dsl.pipeline(name="in-a-job")  # type: ignore[untyped-decorator]
 def in_a_job(model_uri: str, data_uri: str, target_uri: str) -> None:
     graph = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model)
     planned = components.plan_calibration(

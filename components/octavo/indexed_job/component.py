@@ -1,14 +1,12 @@
 """The KFP components of indexed_job: a loop's turns in one Job, in place of the loop."""
 
-from typing import Any
-
 from kfp import dsl
 
 from octavo.component import component
 
 
 @component
-def calibrate_in_job(*, graph: dsl.Input[dsl.Model], parts: str, job: dict[str, Any]) -> int:
+def calibrate_in_job(*, graph: dsl.Input[dsl.Model], parts: str, job: dict[str, object]) -> int:
     """Do all turns of a loop over calibrate, in the pods of one Kubernetes Indexed Job, for merge_min_max_logs.
 
     Args:
@@ -27,7 +25,7 @@ def calibrate_in_job(*, graph: dsl.Input[dsl.Model], parts: str, job: dict[str, 
 
 @component
 def evaluate_in_job(
-    *, fp32_graph: dsl.Input[dsl.Model], int8_graph: dsl.Input[dsl.Model], parts: str, job: dict[str, Any]
+    *, fp32_graph: dsl.Input[dsl.Model], int8_graph: dsl.Input[dsl.Model], parts: str, job: dict[str, object]
 ) -> int:
     """Do all turns of a loop over evaluate_shard, in the pods of one Kubernetes Indexed Job, for merge_evaluations.
 
