@@ -204,6 +204,7 @@ class Service:
             pipeline_version_id=self.state.new_id("version"),
             display_name=name,
             name=name,
+            description=query.get("description"),
             created_at=NOW + timedelta(minutes=len(self.state.versions)),
             pipeline_spec={"pipeline_spec": pipeline_spec, "platform_spec": platform_spec},
         )

@@ -21,6 +21,9 @@ from octavo.errors import ClusterError
 OLDEST = (2, 15)
 """The oldest version of Kubeflow Pipelines on which runs work: earlier ones refuse a Secret's entry that is absent."""
 
+EXPERIMENT = "Runs of {pipeline}: trained FP32 TensorFlow models in, INT8 models out where they are accurate enough."
+"""What the user interface says of an experiment that is made here."""
+
 Answer = TypeVar("Answer")
 
 

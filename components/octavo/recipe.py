@@ -21,8 +21,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from octavo.errors import RecipeError
+from octavo.one_line import how_to_write
 
 Precision = Literal["int8", "fp32"]
+
+
+IN_ONE_LINE = "{excluded_ops: [MatMul], calibration: {algorithm: kl}}"
+"""A recipe as the field of a form takes it."""
 
 
 class _Part(BaseModel):
@@ -161,6 +166,8 @@ class Recipe(_Part):
         try:
             document: Any = yaml.safe_load(text)
         except (yaml.YAMLError, RecursionError) as fault:
+            if joined := how_to_write("recipe", text, cls.parse, IN_ONE_LINE):
+                raise RecipeError(joined) from fault
             raise RecipeError(f"the recipe is neither YAML nor JSON: {' '.join(str(fault).split())[:200]}") from fault
         if document is None:
             return cls()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +55,7 @@ def check_run(given: Mapping[str, Any], flavour: Flavour, *, in_job: bool = Fals
 
     Raises:
         SpecError: on a URI of no store, a number out of its range, or more shards than a run carries there.
+        SpecError, RecipeError: on a recipe or a preprocessing that cannot be read.
     """
     for name in URIS:
         if given.get(name) not in (None, ""):
@@ -61,6 +63,30 @@ def check_run(given: Mapping[str, Any], flavour: Flavour, *, in_job: bool = Fals
     for name, least in LEAST.items():
         if name in given and not least <= _number(name, given[name]) < math.inf:
             raise SpecError(f"the parameter {name} is {given[name]!r}; wanted {least:g} or more")
+    check_documents(given)
+    _check_amounts(given, flavour, in_job=in_job)
+
+
+def check_documents(given: Mapping[str, Any]) -> None:
+    """Read `recipe` and `preprocessing`, where they are given, as the steps will.
+
+    Raises:
+        SpecError, RecipeError: when they would not; one that a form has joined into one line is told how to write.
+    """
+    from octavo.data.preprocessing import preprocessing
+    from octavo.recipe import Recipe
+
+    if given.get("recipe"):
+        Recipe.parse(_text(given["recipe"]))
+    if given.get("preprocessing"):
+        preprocessing(_text(given["preprocessing"]))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _check_amounts(given: Mapping[str, Any], flavour: Flavour, *, in_job: bool) -> None:
     shards = _number("shards", given.get("shards", flow.SHARDS))
     evaluations = _number("evaluation_shards", given.get("evaluation_shards", flow.EVALUATION_SHARDS))
     if in_job:

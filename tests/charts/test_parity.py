@@ -393,14 +393,15 @@ def test_a_version_is_named_by_what_is_in_it(helm: Helm) -> None:
     assert version({}) == version({"kfp.experiment": "other"})
     assert version({}) != version({"image.tag": "0.1.1"})
     assert version({}) != version({"nodeSelector.pool": "vnni"})
-    assert re.fullmatch(r"0\.1\.0-[0-9a-f]{8}", version({}))
+    assert re.fullmatch(r"quantize-int8 0\.1\.0 \([0-9a-f]{8}\)", version({}))
 
 
 def test_a_schedule_may_stay_with_a_version(rendered: dict[str, list[Document]]) -> None:
     data = the(rendered["kfp-multi-user"], "ConfigMap", "octavo-pipeline")["data"]
     native = the(rendered["kfp-native"], "ConfigMap", "octavo-pipeline")["data"]
 
-    assert [each.version for each in Registration.parse(data["registration.yaml"]).schedules] == ["0.1.0-1f2e3d4c"]
+    pinned = [each.version for each in Registration.parse(data["registration.yaml"]).schedules]
+    assert pinned == ["quantize-int8 0.1.0 (1f2e3d4c)"]
     assert [each.version for each in Registration.parse(native["registration.yaml"]).schedules] == [""]
 
 

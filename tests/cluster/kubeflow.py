@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from cluster.kube import Document, apply, eventually, find, kubectl
-from cluster.octavo_image import REGISTRY
-from cluster.release import RELEASE, SECONDS, SECRET, STEPS
+from cluster.release import IMAGE, RELEASE, SECONDS, SECRET, SMALL, STEPS
 from helm_chart import CHART, Helm
 from octavo.kubeflow import Endpoint, connect
 from servers import StorageServer
@@ -27,9 +26,6 @@ NAMESPACE = "kubeflow"
 needs_kubeflow = pytest.mark.skipif(
     not ENDPOINT, reason="KFP_ENDPOINT is not set: docs/testing-on-kubeflow.md says what it must lead to"
 )
-
-SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}}
-"""What each step asks for: the node of the tests has two cores for everything."""
 
 NODE_NAME = "workflows.argoproj.io/node-name"
 
@@ -121,7 +117,7 @@ class KubeflowRelease:
     def values(self) -> Document:
         """What every installation of it is given."""
         return {
-            "image": {"registry": REGISTRY},
+            "image": IMAGE,
             "objectStore": {"bucket": self.store.bucket, "endpoint": self.store.endpoint},
             "resources": dict.fromkeys(STEPS, SMALL),
         }

@@ -24,6 +24,9 @@ from servers import StorageServer
 RELEASE = "octavo"
 SECRET = "octavo-object-store"
 
+IMAGE = {"registry": REGISTRY, "tag": os.environ.get("CLUSTER_TAG", "")}
+"""What the chart's values say of octavo's image on the nodes."""
+
 SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 """What each step asks for: the node of the tests has two cores for everything."""
 
@@ -160,7 +163,7 @@ class Release:
         """What every installation of it is given."""
         return {
             "mode": "argo",
-            "image": {"registry": REGISTRY, "tag": os.environ.get("CLUSTER_TAG", "")},
+            "image": IMAGE,
             "objectStore": {"bucket": self.store.bucket, "endpoint": self.store.endpoint},
             "resources": dict.fromkeys(STEPS, SMALL),
             "networkPolicy": {"enabled": True, "ports": [443, 6443, 26443, int(self.store.endpoint.rsplit(":", 1)[1])]},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kfp_server import State
 from octavo.errors import SpecError
@@ -68,6 +69,12 @@ def test_a_first_installation_uploads_the_version_and_makes_experiment_and_sched
     nightly, weekly = state.recurring_runs.values()
     assert text == COMPILED.read_text()
     assert version.display_name == "0.1.0-aaaa"
+    assert version.description == next(yaml.safe_load_all(text))["pipelineInfo"]["description"]
+    assert nightly.description.splitlines()[0] == (
+        "Quantizes s3://m, calibrated on s3://c, to s3://t (0 2 * * *, minute to day of week)."
+    )
+    (experiment,) = state.experiments.values()
+    assert experiment.description.startswith("Runs of quantize-int8: ")
     assert nightly.trigger.cron_schedule.cron == "0 0 2 * * *"
     assert nightly.runtime_config.parameters == PARAMETERS
     assert nightly.pipeline_version_reference.pipeline_version_id == version.pipeline_version_id
@@ -82,6 +89,29 @@ def test_a_second_installation_without_change_writes_nothing(register: Callable[
 
     assert register(schedules=schedules) == ["nothing to change"]
     assert state.writes == []
+
+
+def test_a_schedule_that_was_described_by_its_mark_alone_is_left_as_it_is(
+    register: Callable[..., list[str]], state: State
+) -> None:
+    register(schedules=[schedule()])
+    (nightly,) = state.recurring_runs.values()
+    nightly.description = nightly.description.splitlines()[-1]
+
+    assert register(schedules=[schedule()]) == ["nothing to change"]
+
+
+def test_a_description_too_long_for_an_address_is_cut_to_its_first_paragraph(
+    host: str, run: Run, write: Write, state: State, tmp_path: Path
+) -> None:
+    pipeline, platform = yaml.safe_load_all(COMPILED.read_text())
+    pipeline["pipelineInfo"]["description"] = "What it does.\n\n" + "| a | table |\n" * 1000
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump_all([pipeline, platform]))
+    done = run("register", f"--registration={write()}", f"--pipeline-file={tmp_path / 'long.yaml'}", f"--host={host}")
+
+    assert done[0] == 0, done
+    (version,) = state.versions.values()
+    assert version.description == "What it does."
 
 
 def test_an_upgrade_uploads_a_version_and_moves_the_schedules_to_it(

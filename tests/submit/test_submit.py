@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
+import time
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,7 @@ from kfp_server import State
 from kubernetes_server import Cluster
 from octavo.errors import SpecError
 from octavo.pod import wrapped
-from octavo.submit.parameters import Wanted, checked
+from octavo.submit.parameters import Wanted, checked, run_name
 from octavo.submit.printed import last_sentence
 from quickstart import PIPELINE
 
@@ -66,6 +68,12 @@ def registered(host: str, run: Run, tmp_path: Path) -> str:
     return host
 
 
+def declared_parameters() -> set[str]:
+    """The parameters that the pipeline has."""
+    pipeline, _ = yaml.safe_load_all(COMPILED.read_text())
+    return set(pipeline["root"]["inputDefinitions"]["parameters"])
+
+
 def detail(name: str, run_state: str, **fields: Any) -> Any:
     return api.V2beta1PipelineTaskDetail(
         task_id=f"task-{name}",
@@ -91,7 +99,7 @@ def stages(*moments: tuple[str, list[Any]]) -> Callable[[Any], None]:
 def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     registered: str, run: Run, state: State, parameters: list[str], tmp_path: Path
 ) -> None:
-    own = [detail("root", "RUNNING"), detail("fetch-model-driver", "SUCCEEDED")]
+    own = [detail(name, "SUCCEEDED") for name in ("root", "prepare-model", "prepare-model(0)", "fetch-model-driver")]
     state.on_run = stages(
         ("PENDING", []),
         ("RUNNING", [*own, detail("fetch-model", "RUNNING")]),
@@ -107,7 +115,12 @@ def test_a_run_on_kubeflow_is_followed_and_its_result_fetched(
     newest = max(state.versions.values(), key=lambda version: version.pipeline_version_id)
     assert made.pipeline_version_reference.pipeline_version_id == newest.pipeline_version_id
     assert (made.runtime_config.parameters["shards"], made.runtime_config.parameters["tolerance"]) == (8, 0.5)
-    assert err.splitlines() == ["ok     Fetch model        12.0 s", "ok     Calibrate          12.0 s"]
+    assert made.runtime_config.parameters.keys() == declared_parameters()
+    assert made.runtime_config.parameters["calibration_limit"] == 500
+    assert re.fullmatch(r"m \d\d-\d\d \d\d:\d\d:\d\d", made.display_name)
+    (experiment,) = state.experiments.values()
+    assert experiment.description.startswith("Runs of quantize-int8: ")
+    assert err.splitlines() == ["ok     Fetch model        12.0 s", "ok     Calibrate shard    12.0 s"]
     assert f"started: {registered}/#/runs/details/{made.run_id}" in out
     assert (tmp_path / "result" / "report.html").read_text() == "report.html"
 
@@ -130,7 +143,7 @@ def pod(path: str, *, seconds: int, status: int = 0, reason: str = "") -> dict[s
             "name": name,
             "namespace": "kubeflow",
             "labels": {"pipeline/runid": "run-0005", "workflows.argoproj.io/workflow": "octavo-x7k2p"},
-            "annotations": {"workflows.argoproj.io/node-name": f"octavo-x7k2p.root.{path}"},
+            "annotations": {"workflows.argoproj.io/node-name": f"octavo-x7k2p(0).root(0).{path}"},
         },
         "status": {
             "phase": "Failed" if status else "Succeeded",
@@ -178,20 +191,20 @@ def test_a_step_that_fails_on_kubeflow_is_found_by_its_pod_and_named_with_reason
     registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
     state.on_run = stages(
-        ("FAILED", [task("fetch-model", "SUCCEEDED"), task("plan-shards", "FAILED", "octavo-x7k2p-7")])
+        ("FAILED", [task("fetch-model", "SUCCEEDED"), task("plan-calibration", "FAILED", "octavo-x7k2p-7")])
     )
     put(
-        (pod("fetch-model.executor(0)", seconds=5, status=1), "a first try that failed"),
-        (pod("fetch-model.executor(1)", seconds=9), "fetched"),
-        (pod("plan-shards.executor(0)", seconds=20, status=2), "the first try"),
-        (pod("plan-shards.executor(1)", seconds=40, status=2), PRINTED),
-        (pod("plan-evaluation.executor(0)", seconds=45, status=143), "killed with the run"),
+        (pod("fetch-model(0).executor(0)", seconds=5, status=1), "a first try that failed"),
+        (pod("fetch-model(0).executor(1)", seconds=9), "fetched"),
+        (pod("plan-calibration(0).executor(0)", seconds=20, status=2), "the first try"),
+        (pod("plan-calibration(0).executor(1)", seconds=40, status=2), PRINTED),
+        (pod("plan-evaluation(0).executor(0)", seconds=45, status=143), "killed with the run"),
     )
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert "failed Plan shards" in err
-    assert f"the step 'Plan shards' failed: {SENTENCE} (Error (exit status 2)); see http" in err
+    assert "failed Plan calibration" in err
+    assert f"the step 'Plan calibration' failed: {SENTENCE} (Error (exit status 2)); see http" in err
     assert err.rstrip().endswith("\n49")
     assert err.count("there is no data set") == 1
     assert "argo" not in err
@@ -203,14 +216,15 @@ def test_a_failure_that_kubeflow_lists_no_task_of_is_found_by_the_pod(
     registered: str, run: Run, state: State, put: Callable[..., None], parameters: list[str]
 ) -> None:
     state.on_run = stages(("FAILED", []))  # as it is where the nodes' states are compressed
-    killed = pod("for-loop-1.iteration(0:0).calibrate.executor(0)", seconds=9, status=137, reason="OOMKilled")
+    turn = "for-loop-1(0).iteration-iterations(0:0)(0).iteration-item(0)"
+    killed = pod(f"calibrate-ranges(0).{turn}.calibrate(0).executor(0)", seconds=9, status=137, reason="OOMKilled")
     put((killed, "Killed"))
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
     assert (
-        "'Calibrate' failed: OOMKilled (exit status 137): its memory ran out, so raise "
-        "resources.calibrate.limits.memory; see http"
+        "'Calibrate shard' failed: OOMKilled (exit status 137): its memory ran out, so raise "
+        "resources.calibrate-shard.limits.memory; see http"
     ) in err
 
 
@@ -235,7 +249,7 @@ def test_a_step_on_kubeflow_that_was_killed_is_told_which_value_raises_its_memor
     reason: str, printed: str, words: list[str],
 ) -> None:  # fmt: skip
     state.on_run = stages(("FAILED", []))
-    put((pod(f"{path}.executor(0)", seconds=9, status=status, reason=reason), printed))
+    put((pod(f"{path}(0).executor(0)", seconds=9, status=status, reason=reason), printed))
     err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
 
     assert [word for word in words if word not in err] == []
@@ -267,12 +281,12 @@ def test_an_evicted_pod_is_told_in_kubernetes_words(
 ) -> None:
     state.on_run = stages(("FAILED", []))
     why = "The node was low on resource: ephemeral-storage."
-    evicted = pod("plan-shards.executor(0)", seconds=9)
+    evicted = pod("plan-calibration(0).executor(0)", seconds=9)
     evicted["status"] = {"phase": "Failed", "reason": "Evicted", "message": why}
     put((evicted, ""))
     err = run("submit", f"--host={registered}", *parameters, *QUICK)[2]
 
-    assert f"'Plan shards' failed: Evicted: {why.rstrip('.')}; see" in err
+    assert f"'Plan calibration' failed: Evicted: {why.rstrip('.')}; see" in err
 
 
 @pytest.mark.parametrize("name", ["octavo-x7k2p-8", "octavo-x7k2p-retry-system-container-impl-8"])
@@ -285,7 +299,7 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
         task("executor", "FAILED", "octavo-x7k2p-7", "octavo-x7k2p-8"),
         task("executor(1)", "FAILED", "octavo-x7k2p-9"),
     ]
-    steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-shards", "FAILED", "octavo-x7k2p-6")]
+    steps = [task("fetch-model", "SUCCEEDED", "octavo-x7k2p-3"), task("plan-calibration", "FAILED", "octavo-x7k2p-6")]
     state.on_run = stages(("FAILED", [task("root", "FAILED", "octavo-x7k2p-1"), *steps, *tries]))
     state.logs = {
         name: PRINTED,
@@ -296,7 +310,7 @@ def test_without_its_pod_the_log_of_a_failed_step_comes_from_kubeflow(
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
-    assert f"the step 'Plan shards' failed: {SENTENCE}; see http" in err
+    assert f"the step 'Plan calibration' failed: {SENTENCE}; see http" in err
     assert "argo" not in err
 
 
@@ -310,7 +324,7 @@ def no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_that_nobody_has_is_said_to_be_in_the_user_interface(
     registered: str, run: Run, state: State, parameters: list[str]
 ) -> None:
-    state.on_run = stages(("FAILED", [task("plan-shards", "FAILED", "octavo-x7k2p-6")]))
+    state.on_run = stages(("FAILED", [task("plan-calibration", "FAILED", "octavo-x7k2p-6")]))
     status, _, err = run("submit", f"--host={registered}", *parameters, *QUICK)
 
     assert status == 2
@@ -386,6 +400,8 @@ def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state
             ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000", "Indexed Job"],
         ),
         (["--set=shards=60", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 106"]),
+        (["--set=recipe=per_channel: true bias: float32"], ["write it {per_channel: true, bias: float32}"]),
+        (["--set=preprocessing=torchh"], ["no preprocessing preset 'torchh'"]),
         (["--set=target_uri=ftp://host/a"], ["target_uri", "ftp:// is not supported"]),
         (["--set=model_uri=s3:/models/a"], ["model_uri", "wanted s3://"]),
         (["--version=9"], ["no version '9'", "0.1.0-a, 0.2.0-b"]),
@@ -587,6 +603,24 @@ def test_a_dry_run_prints_the_workflow_and_sends_nothing(cluster: Cluster, run: 
     assert status == 0
     assert yaml.safe_load(out)["spec"]["arguments"]["parameters"] == [{"name": "model_uri", "value": "s3://m"}]
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("s3://models/resnet/checkpoint", "resnet"),
+        ("s3://models/resnet50.pb", "resnet50"),
+        ("gs://bucket/mobilenet_v1/saved_model/3", "mobilenet_v1"),
+        ("/data/model", "data"),
+        ("file:///model", "model"),
+        ("s3://model", "model"),
+        ("", "model"),
+    ],
+)
+def test_a_run_is_named_by_its_model_and_the_time(uri: str, name: str) -> None:
+    at = time.struct_time((2026, 12, 1, 15, 4, 33, 1, 335, 0))
+
+    assert run_name(uri, at) == f"{name} 12-01 15:04:33"
 
 
 @pytest.mark.parametrize("value", [2.7, float("inf"), float("nan"), "2.7", [2]])

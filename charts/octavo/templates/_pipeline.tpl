@@ -69,7 +69,11 @@
 {{ include "octavo.platformSpec" . }}
 {{- end -}}
 
-{{/* appVersion-hash: a new one whenever the compiled pipeline changes. */}}
+{{/* A new one whenever the compiled pipeline changes: as Kubernetes names objects, and as people read it. */}}
 {{- define "octavo.pipelineVersion" -}}
 {{- printf "%s-%s" .Chart.AppVersion (include "octavo.compiled" . | sha256sum | trunc 8) -}}
+{{- end -}}
+
+{{- define "octavo.pipelineVersionTitle" -}}
+{{- printf "%s %s (%s)" .Values.kfp.pipelineName .Chart.AppVersion (include "octavo.compiled" . | sha256sum | trunc 8) -}}
 {{- end -}}

@@ -7,6 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from octavo.errors import SpecError
+from octavo.one_line import how_to_write
+
+IN_ONE_LINE = "{preset: torch, size: 299}"
+"""A document as the field of a form takes it."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -97,6 +101,8 @@ def preprocessing(name_or_document: str) -> Preprocessing:
     try:
         document: Any = yaml.safe_load(name_or_document)
     except (yaml.YAMLError, RecursionError) as fault:
+        if joined := how_to_write("preprocessing", name_or_document, preprocessing, IN_ONE_LINE):
+            raise SpecError(joined) from fault
         raise SpecError(
             f"the preprocessing is neither a preset, YAML nor JSON: {' '.join(str(fault).split())[:200]}"
         ) from fault

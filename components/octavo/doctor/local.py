@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import uuid
-from pathlib import Path
 
 from octavo.doctor.finding import Finding, found
 from octavo.errors import StorageError
+from octavo.runtime.memory import usable_memory
 from octavo.storage import at_most, join, list_objects, open_store, read_bytes
 
 STORE_SECONDS = 5.0
 """How long a store that is away is tried again, whatever the steps' own patience is: who asks wants to know now."""
-
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def machine() -> list[Finding]:
@@ -45,10 +43,7 @@ def _tensorflow() -> str:
 
 
 def _memory() -> str:
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = MEMORY_LIMIT.read_text().strip() if MEMORY_LIMIT.exists() else "max"
-    usable = min(pages, int(limit)) if limit.isdigit() else pages
-    return f"{usable / 2**30:.1f} GiB for this process, {len(os.sched_getaffinity(0))} cores"
+    return f"{usable_memory() / 2**30:.1f} GiB for this process, {len(os.sched_getaffinity(0))} cores"
 
 
 def _store(uri: str) -> str:

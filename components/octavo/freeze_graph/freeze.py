@@ -22,6 +22,7 @@ from octavo.graph.proto import load_graph, save_graph
 from octavo.graph.tensors import Array
 from octavo.model import read_model
 from octavo.notes import counted
+from octavo.runtime.memory import tell_of_memory
 
 LOG = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def freeze_model(model: Path, frozen: Path, *, input_names: Sequence[str] = (), 
         GraphError: when the model cannot be read, a name is not in it, a variable has no value, or the frozen graph
             does not run.
     """
+    tell_of_memory(model)
     made = frozen_model(model, input_names=input_names, output_names=output_names)
     not_run = write_frozen(made, frozen)
     converted = counted(len(made.converted), "variable") if made.converted else "no variables, there are none"

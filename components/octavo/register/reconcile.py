@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import yaml
 
 from octavo.errors import ClusterError
-from octavo.kubeflow import equals, everything
+from octavo.kubeflow import EXPERIMENT, equals, everything
 from octavo.register.registration import Registration, Schedule
 from octavo.register.retire import retire
 
 PAGE = 100
+
+LONGEST_DESCRIPTION = 6000
+"""Bytes of a version's description, which goes into the address of the upload: proxies take 8 KiB of one."""
 
 
 def register(client: Any, registration: Registration, pipeline_file: Path | None, *, namespace: str = "") -> list[str]:
@@ -39,7 +45,7 @@ def register(client: Any, registration: Registration, pipeline_file: Path | None
     there = _owned(client, registration, namespace)
     former: list[tuple[str, Any]] = []
     if registration.schedules:
-        experiment_id = _experiment(client, registration.experiment, namespace, done)
+        experiment_id = _experiment(client, registration.experiment, registration.pipeline, namespace, done)
         for schedule in registration.schedules:
             ids = (experiment_id, pipeline_id, versions[schedule.version])
             outdated = _reconcile(client, registration, schedule, ids, there.pop(schedule.name, []), done)
@@ -92,9 +98,17 @@ def _version(
     if pipeline_id is None:
         pipeline_id = _create_pipeline(client, name, namespace)
         done.append(f"created the pipeline {name}")
-    made = client.upload_pipeline_version(str(file), version, pipeline_id=pipeline_id)
+    about = _description(file)
+    made = client.upload_pipeline_version(str(file), version, pipeline_id=pipeline_id, description=about)
     done.append(f"uploaded the version {version}")
     return pipeline_id, str(made.pipeline_version_id)
+
+
+def _description(file: Path) -> str:
+    """What the compiled pipeline says of itself: its first paragraph where all of it is too long for the request."""
+    spec = next(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+    text = str(spec.get("pipelineInfo", {}).get("description", ""))
+    return text if len(quote(text)) <= LONGEST_DESCRIPTION else text.partition("\n\n")[0]
 
 
 def _pipeline_id(client: Any, name: str, namespace: str) -> str | None:
@@ -120,11 +134,12 @@ def _create_pipeline(client: Any, name: str, namespace: str) -> str:
     return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
 
 
-def _experiment(client: Any, name: str, namespace: str, done: list[str]) -> str:
+def _experiment(client: Any, name: str, pipeline: str, namespace: str, done: list[str]) -> str:
     found = client.list_experiments(filter=equals("display_name", name), namespace=namespace or "", page_size=PAGE)
     for experiment in found.experiments or ():
         return str(experiment.experiment_id)
-    made = client.create_experiment(name, namespace=namespace or None)
+    about = EXPERIMENT.format(pipeline=pipeline)
+    made = client.create_experiment(name, description=about, namespace=namespace or None)
     done.append(f"created the experiment {name}")
     return str(made.experiment_id)
 
@@ -163,7 +178,7 @@ def _reconcile(
         client.create_recurring_run(
             experiment_id=experiment_id,
             job_name=schedule.name,
-            description=registration.note(checksum),
+            description=registration.note(schedule, checksum),
             cron_expression=schedule.server_cron,
             max_concurrency=schedule.max_concurrency,
             no_catchup=True,

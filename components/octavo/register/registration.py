@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from octavo.errors import SpecError
+from octavo.errors import OctavoError, SpecError
 from octavo.run_parameters import check_run
 
 
@@ -47,6 +47,13 @@ class Schedule(BaseModel):
     def server_cron(self) -> str:
         """The line as the server reads it, with a field for the second."""
         return f"0 {self.cron}"
+
+    def about(self) -> str:
+        """What it does, for who reads the list of recurring runs."""
+        given = {name: self.parameters.get(name, "?") for name in ("model_uri", "calibration_uri", "target_uri")}
+        return "Quantizes {model_uri}, calibrated on {calibration_uri}, to {target_uri}".format(**given) + (
+            f" ({self.cron}, minute to day of week)."
+        )
 
     def checksum(self, version_id: str, experiment_id: str) -> str:
         """Changes when the schedule on the server must be made anew: on anything but being enabled or not."""
@@ -101,20 +108,19 @@ class Registration(BaseModel):
             _check(schedule, in_job=found.indexed_job)
         return found
 
-    def note(self, checksum: str) -> str:
-        """The description that marks a schedule on the server as this owner's."""
-        return f"kept by octavo register for {self.owner}; {checksum}"
+    def note(self, schedule: Schedule, checksum: str) -> str:
+        """The description of a schedule on the server: what it does, and the mark that it is this owner's."""
+        return f"{schedule.about()}\n\nkept by octavo register for {self.owner}; {checksum}"
 
     def checksum_in(self, description: str | None) -> str | None:
         """The checksum in a description; None when the schedule is not this owner's."""
-        found = re.fullmatch(
-            rf"kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})", description or ""
-        )
+        mark = rf"(?:^|\n)kept by octavo register for {re.escape(self.owner)}; ([0-9a-f]{{16}})\Z"
+        found = re.search(mark, description or "")
         return found[1] if found else None
 
 
 def _check(schedule: Schedule, *, in_job: bool) -> None:
     try:
         check_run(schedule.parameters, "Kubeflow Pipelines", in_job=in_job)
-    except SpecError as fault:
+    except OctavoError as fault:
         raise SpecError(f"the schedule {schedule.name!r}: {fault}") from fault

@@ -1,8 +1,19 @@
-"""How the C library takes memory from the system and gives it back."""
+"""The memory that there is and that a model takes; how the C library takes it from the system and gives it back."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
+import os
+from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container's limit stands, in the second and in the first version of control groups."""
+
+BASE_BYTES, BYTES_FOR_ONE = 800_000_000, 8
+"""What a step takes that writes a graph, without a model and for each byte of it: docs/memory.md has the figures."""
 
 M_TOP_PAD = -2
 """malloc.h's name for how much is taken from the system, and kept of what was freed, besides what is asked for."""
@@ -29,3 +40,26 @@ def give_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def usable_memory() -> int:
+    """Bytes that this process, and those beside it in its container, may have."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in LIMITS:
+        text = file.read_text(encoding="ascii").strip() if file.is_file() else ""
+        if text.isdigit():
+            found.append(int(text))
+    return min(found)
+
+
+def tell_of_memory(model: Path) -> None:
+    """Warn before the work where a model, a file or a folder, most likely needs more memory than there is."""
+    files = [model] if model.is_file() else model.rglob("*")
+    size = sum(each.stat().st_size for each in files if each.is_file())
+    needed, usable = BASE_BYTES + BYTES_FOR_ONE * size, usable_memory()
+    if needed > usable:
+        LOG.warning(
+            "the model has %.1f GB, for which such a step takes some %.1f GB, and there are %.1f GB: if it is killed, "
+            "raise its resources.STEP.limits.memory in the chart's values",
+            *(amount / 1e9 for amount in (size, needed, usable)),
+        )

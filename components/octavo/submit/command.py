@@ -27,7 +27,7 @@ RESULTS = ("summary.json", "report.html")
 @click.option("--pipeline", default="quantize-int8", show_default=True, help="The registered pipeline.")
 @click.option("--version", "version", default="", help="Its version; the newest when left out.")
 @click.option("--experiment", default="octavo", show_default=True, help="Experiment; made when it is missing.")
-@click.option("--name", default="", help="The run's name; the pipeline's and the time when left out.")
+@click.option("--name", default="", help="The run's name; the model's and the time when left out.")
 @click.option("--parameters", type=click.Path(path_type=Path), help="File with the run's parameters, YAML or JSON.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One parameter; counts over the file.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the run's summary.json and report.html.")
@@ -50,12 +50,12 @@ def command(
     fetched from the run's target_uri into --output.
     """
     from octavo.submit.follow import follow as follow_to_the_end
-    from octavo.submit.parameters import read_parameters
+    from octavo.submit.parameters import read_parameters, run_name
 
     if (options["host"] is None) == (options["argo_template"] is None):
         raise SpecError("wanted one of --host (Kubeflow Pipelines) and --argo-template (Argo Workflows)")
     given = read_parameters(parameters, settings)
-    options["name"] = options["name"] or f"{options['pipeline']} {time.strftime('%Y-%m-%d %H-%M-%S')}"
+    options["name"] = options["name"] or run_name(str(given.get("model_uri", "")), time.localtime())
     if dry_run:
         click.echo(_preview(options, given), nl=False)
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from octavo.cluster import kubernetes_client, pod_log
 from octavo.errors import ClusterError, SpecError
-from octavo.kubeflow import asked, equals, everything, fetched, quiet
+from octavo.kubeflow import EXPERIMENT, asked, equals, everything, fetched, quiet
 from octavo.run_parameters import check_run, runs_in_job
 from octavo.submit.follow import AWAY_SECONDS, Failure, Progress, State, Step
 from octavo.submit.parameters import Wanted, checked
@@ -137,14 +137,15 @@ def start(
     found = asked(host, lambda: _version(client, namespace, pipeline, version))
     spec = found.pipeline_spec.get("pipeline_spec", found.pipeline_spec)
     declared = spec["root"]["inputDefinitions"]["parameters"]
-    wanted = {key: Wanted(each["parameterType"], not each.get("isOptional")) for key, each in declared.items()}
+    wanted = {key: _wanted(each) for key, each in declared.items()}
     parameters = checked(given, wanted)
     executors = spec.get("deploymentSpec", {}).get("executors", {}).values()
     steps = [each["container"] for each in executors if "container" in each]
     check_run(parameters, "Kubeflow Pipelines", in_job=runs_in_job(steps))
 
     def begin() -> Any:
-        made = client.create_experiment(experiment, namespace=namespace or None)
+        about = EXPERIMENT.format(pipeline=pipeline)
+        made = client.create_experiment(experiment, description=about, namespace=namespace or None)
         return client.run_pipeline(
             made.experiment_id,
             name,
@@ -158,14 +159,20 @@ def start(
     return KubeflowRun(client, host, namespace, run.run_id, task_names(spec))
 
 
+def _wanted(declared: Mapping[str, Any]) -> Wanted:
+    """A parameter; its default goes into the run, for the user interface to show, clone and compare."""
+    return Wanted(declared["parameterType"], not declared.get("isOptional"), declared.get("defaultValue"))
+
+
 def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Task, as servers list it, by key or display name -> its display name; loops left out."""
-    dags = [spec["root"]["dag"], *(each["dag"] for each in spec["components"].values() if "dag" in each)]
+    """Task, as servers list it, by key or display name -> its display name; loops and nested pipelines left out."""
+    components = spec["components"]
+    dags = [spec["root"]["dag"], *(each["dag"] for each in components.values() if "dag" in each)]
     names = {
         key: str(task["taskInfo"]["name"])
         for dag in dags
         for key, task in dag["tasks"].items()
-        if "parameterIterator" not in task
+        if "dag" not in components[task["componentRef"]["name"]]
     }
     return names | {name: name for name in names.values()}
 

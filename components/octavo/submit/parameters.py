@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ import yaml
 
 from octavo.errors import SpecError
 
+EVERYDAY = frozenset(
+    {"model", "models", "checkpoint", "saved_model", "savedmodel", "graph", "frozen", "frozen_graph", "fp32", "export"}
+)
+"""What files and folders of models are called whatever the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -20,10 +26,12 @@ class Wanted:
     Attributes:
         kind: KFP's name of its type; STRING for all of Argo's.
         required: whether it has no default.
+        default: what a run that does not give it is to carry; None for nothing.
     """
 
     kind: str = "STRING"
     required: bool = False
+    default: Any = None
 
 
 def read_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, Any]:
@@ -48,8 +56,20 @@ def read_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, Any
     return found
 
 
+def run_name(model_uri: str, now: time.struct_time) -> str:
+    """What a run is called: its model and the time, which user interfaces cut behind some 22 letters.
+
+    Of "s3://models/resnet/checkpoint" the model is "resnet", since many folders are called as the last one is.
+    """
+    scheme, _, path = model_uri.rpartition("://")
+    names = [part.partition(".")[0] or part for part in path.split("/") if part]
+    inner = names[1:] if scheme not in ("", "file") else names  # the others begin with a bucket
+    telling = [name for name in inner if name.lower() not in EVERYDAY and not name.isdecimal()]
+    return f"{(telling or names or ['model'])[-1]} {time.strftime('%m-%d %H:%M:%S', now)}"
+
+
 def checked(given: Mapping[str, Any], wanted: Mapping[str, Wanted]) -> dict[str, Any]:
-    """The parameters in the types that the pipeline wants; documents become JSON.
+    """The parameters in the types that the pipeline wants, those left out with their defaults; documents become JSON.
 
     Raises:
         SpecError: on a parameter that the pipeline has not, on one that is missing, or on one of another type.
@@ -58,7 +78,8 @@ def checked(given: Mapping[str, Any], wanted: Mapping[str, Wanted]) -> dict[str,
         raise SpecError(f"the pipeline has no parameter {unknown[0]!r}; it has {', '.join(sorted(wanted))}")
     if missing := sorted(name for name, each in wanted.items() if each.required and name not in given):
         raise SpecError(f"these parameters are missing: {', '.join(missing)}; give them with --set or --parameters")
-    return {name: _typed(name, value, wanted[name].kind) for name, value in given.items()}
+    defaults = {name: each.default for name, each in wanted.items() if each.default is not None}
+    return {name: _typed(name, value, wanted[name].kind) for name, value in {**defaults, **given}.items()}
 
 
 def _typed(name: str, value: Any, kind: str) -> Any:

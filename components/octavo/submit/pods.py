@@ -14,9 +14,10 @@ RUN_LABEL = "pipeline/runid"
 """The label that each pod of a run has."""
 
 NODE_NAME = "workflows.argoproj.io/node-name"
-"""The annotation with the way from the Workflow to the pod: WORKFLOW.root.TASK.executor(TRY)."""
+"""The annotation with the way from the Workflow to the pod: WORKFLOW(0).root(0).TASK(0).executor(TRY)."""
 
-_TRY = re.compile(r"\(\d+\)$")
+_TRY = re.compile(r"\(\d+\)(?=\.|$)")
+"""Kubeflow gives everything tries, so that each part of that way may end with the number of one; a turn has a colon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from octavo.errors import GraphError, OctavoError, SpecError
 from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.frames import with_constants_in_frames
 from octavo.runtime import worker
+from octavo.runtime.memory import tell_of_memory
 from octavo.transform_graph.account import Account
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
@@ -57,6 +58,7 @@ def transform_file(
         OctavoError: when the file cannot be read, a transform fails, or the result does not run.
     """
     steps = _steps(transforms)
+    tell_of_memory(in_graph)
     worker.prepare()
     graph = load_graph(in_graph).with_ends(inputs, outputs)
     account = Account()
