@@ -1,12 +1,10 @@
 """The KFP components of indexed_job: a loop's turns in one Job, in place of the loop."""
 
-from typing import Any
-
 from octavo.component import component
 
 
 @component
-def calibrate_in_job(*, parts: str, job: dict[str, Any]) -> int:
+def calibrate_in_job(*, parts: str, job: dict[str, object]) -> int:
     """Do all turns of a loop over calibrate, in the pods of one Kubernetes Indexed Job, for merge_min_max_logs.
 
     Args:
@@ -22,7 +20,7 @@ def calibrate_in_job(*, parts: str, job: dict[str, Any]) -> int:
 
 
 @component
-def evaluate_in_job(*, parts: str, job: dict[str, Any]) -> int:
+def evaluate_in_job(*, parts: str, job: dict[str, object]) -> int:
     """Do all turns of a loop over evaluate_shard, in the pods of one Kubernetes Indexed Job, for merge_evaluations.
 
     Args:
