@@ -51,7 +51,7 @@ def test_an_upgrade_makes_a_version_and_neither_it_nor_a_rollback_deletes_one(re
 
 def test_a_run_of_it_is_begun(release: KubeflowRelease) -> None:
     run = release.begin()
-    run.has_done("fetch-model")
+    run.has_done("look-up")
     run.end()
 
 

@@ -63,7 +63,7 @@ def going(release: KubeflowRelease) -> Iterator[KubeflowRun]:
         return begun[0] if begun else None
 
     run = eventually("a run of the schedule", 180, look)
-    run.has_done("fetch-model")
+    run.has_done("look-up")
     yield run
     run.end()
 
