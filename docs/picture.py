@@ -67,7 +67,7 @@ def draw(pipeline: Mapping[str, Any], platform: Mapping[str, Any]) -> str:
     """
     dag = pipeline["root"]["dag"]["tasks"]
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    keyed = {label for label, settings in executors.items() if "secretAsEnv" in settings}
+    keyed = {label for label, settings in executors.items() if "secretAsVolume" in settings}
     tasks = {name: _task(task, pipeline["components"], keyed) for name, task in dag.items()}
     links = reduced({name: frozenset(_producers(task)) for name, task in dag.items()})
     return _svg(tasks, links, _places(links))
