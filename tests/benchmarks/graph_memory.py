@@ -2,8 +2,9 @@
 
     python tests/benchmarks/graph_memory.py MODEL.pb ... [--made 100 --made 400]
 
-Each step is octavo's command for it, in a process of its own. Memory is that of all its processes together, pages that
-several share counted once, at its highest. `--made` adds models of so many megabytes, of square matrices.
+Each step is octavo's command for it, in a process of its own. Memory is that of all its processes together at its
+highest: what each has for itself, and the largest part that one shares with others. `--made` adds models of so many
+megabytes, of square matrices.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def _peak(words: Sequence[str]) -> int:
     )
     peak = 0
     while process.poll() is None:
-        peak = max(peak, sum(map(_proportional, _of_session(process.pid))))
+        parts = [_memory(each) for each in _of_session(process.pid)]
+        own, shared = sum(part[0] for part in parts), max((part[1] for part in parts), default=0)
+        peak = max(peak, own + shared)
         time.sleep(PAUSE_SECONDS)
     if process.returncode:
         raise click.ClickException(f"{words[0]} failed: {process.stderr.read() if process.stderr else ''}")
@@ -118,13 +121,15 @@ def _of_session(session: int) -> Iterator[int]:
                 yield int(each.name)
 
 
-def _proportional(process: int) -> int:
-    """A process's memory in bytes, its part of what it shares; 0 when it has gone."""
+def _memory(process: int) -> tuple[int, int]:
+    """A process's own memory and what it shares with others, in bytes; nothing when it has gone."""
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+        return 0, 0
+    found = {name: 1024 * int(amount.split()[0]) for name, _, amount in (line.partition(":") for line in lines)}
+    own, shared = (found[f"{kind}_Clean"] + found[f"{kind}_Dirty"] for kind in ("Private", "Shared"))
+    return own, shared
 
 
 if __name__ == "__main__":

@@ -69,12 +69,12 @@ def test_a_model_that_needs_more_than_the_limit_is_told_and_a_smaller_one_is_not
     limits[0].write_text(f"{4 * 2**30}")
     model = tmp_path / "model" / "graph.pb"
     model.parent.mkdir()
-    for size in (400_000_000, 500_000_000):
+    for size, for_each_byte in ((400_000_000, 4), (500_000_000, 4), (500_000_000, 19)):
         with model.open("wb") as file:
             file.truncate(size)
-        memory.tell_of_memory(model.parent if in_folder else model)
+        memory.tell_of_memory(model.parent if in_folder else model, for_each_byte)
 
     (line,) = caplog.messages
-    assert line.startswith("the model has 0.5 GB, for which such a step takes some ")
+    assert line.startswith("the model has 0.5 GB, for which such a step takes some 10.1 GB")
     assert "and there are 4.3 GB" in line
     assert "resources.STEP.limits.memory" in line

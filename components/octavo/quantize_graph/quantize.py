@@ -25,7 +25,7 @@ from octavo.quantize_graph.split_concats import split_concats
 from octavo.recipe import Recipe
 from octavo.runtime import worker
 from octavo.runtime.environment import check_kernels
-from octavo.runtime.memory import tell_of_memory
+from octavo.runtime.memory import TO_QUANTIZE, tell_of_memory
 from octavo.runtime.trial import run_once
 
 LOG = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def quantize_file(
         OctavoError: as `quantize` does.
         EnvironmentFault: when this TensorFlow has no kernels for what the recipe asks for.
     """
-    tell_of_memory(graph)
+    tell_of_memory(graph, TO_QUANTIZE)
     worker.prepare()
     check_kernels(recipe.target)
     dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)

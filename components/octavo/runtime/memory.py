@@ -12,8 +12,8 @@ LOG = logging.getLogger(__name__)
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where a container's limit stands, in the second and in the first version of control groups."""
 
-BASE_BYTES, BYTES_FOR_ONE = 800_000_000, 8
-"""What a step takes that writes a graph, without a model and for each byte of it: docs/memory.md has the figures."""
+BASE_BYTES, TO_TRANSFORM, TO_QUANTIZE = 620_000_000, 4, 19
+"""What a step takes that writes a graph, without a model, and for each byte of it; measured: see docs/memory.md."""
 
 M_TOP_PAD = -2
 """malloc.h's name for how much is taken from the system, and kept of what was freed, besides what is asked for."""
@@ -52,11 +52,11 @@ def usable_memory() -> int:
     return min(found)
 
 
-def tell_of_memory(model: Path) -> None:
+def tell_of_memory(model: Path, for_each_byte: int = TO_TRANSFORM) -> None:
     """Warn before the work where a model, a file or a folder, most likely needs more memory than there is."""
     files = [model] if model.is_file() else model.rglob("*")
     size = sum(each.stat().st_size for each in files if each.is_file())
-    needed, usable = BASE_BYTES + BYTES_FOR_ONE * size, usable_memory()
+    needed, usable = BASE_BYTES + for_each_byte * size, usable_memory()
     if needed > usable:
         LOG.warning(
             "the model has %.1f GB, for which such a step takes some %.1f GB, and there are %.1f GB: if it is killed, "
