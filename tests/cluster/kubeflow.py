@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from cluster.kube import Document, apply, eventually, find, kubectl
+from cluster.kube import Document, apply, eventually, find, get, kubectl
 from cluster.release import IMAGE, RELEASE, SECONDS, SECRET, SMALL, STEPS
 from helm_chart import CHART, Helm
 from octavo.kubeflow import Endpoint, connect
@@ -146,10 +147,17 @@ class KubeflowRelease:
         """What the last register job printed."""
         return kubectl("-n", NAMESPACE, "logs", f"job/{RELEASE}-register")
 
+    @property
+    def version(self) -> str:
+        """The name of the pipeline's version that the release has registered."""
+        registration = get(NAMESPACE, "configmap", f"{RELEASE}-pipeline")["data"]["registration.yaml"]
+        return str(yaml.safe_load(registration)["version"])
+
     def submit(self, *flags: object, **parameters: object) -> subprocess.CompletedProcess[str]:
-        """`octavo submit`, followed to the end."""
+        """`octavo submit` of the release's own version, followed to the end: newer ones may be there of other tests."""
         settings = [f"--set={name}={value}" for name, value in {**self.parameters, **parameters}.items()]
-        command = [sys.executable, "-m", "octavo.cli", "submit", f"--host={ENDPOINT}", *settings, *map(str, flags)]
+        where = [f"--host={ENDPOINT}", f"--version={self.version}"]
+        command = [sys.executable, "-m", "octavo.cli", "submit", *where, *settings, *map(str, flags)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def begin(self, **parameters: object) -> KubeflowRun:
