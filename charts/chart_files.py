@@ -80,7 +80,7 @@ def _workflow(pipeline: dict[str, Any], platform: dict[str, Any]) -> dict[str, A
     parameters = pipeline["root"]["inputDefinitions"]["parameters"]
     return {
         "title": "Quantize to INT8",
-        "description": pipeline["pipelineInfo"]["description"],
+        "description": pipeline["pipelineInfo"]["description"].partition("\n\n")[0],
         "parameters": {name: _parameter(parameters[name]) for name in parameters},
         "steps": step_table(pipeline, platform),
     }

@@ -15,6 +15,7 @@ import yaml
 from kfp import compiler, dsl
 
 from octavo import components, flow, run_parameters
+from octavo.data.preprocessing import PRESETS
 from octavo.indexed_job.task import job_settings, knows_its_pod, plans_a_job
 from octavo.tasks import GRAPH, LIGHT, RUN, TIMED, dressed
 
@@ -219,8 +220,8 @@ def quantize_int8(
         input_names: Names of the model's inputs, separated by commas; found when empty.
         output_names: Names of the model's outputs, separated by commas; found when empty.
         recipe: What to quantize and how, a YAML or JSON document; empty for the default.
-        shards: Pods that calibrate, at most 1000. The result does not depend on it.
-        evaluation_shards: Pods that evaluate a graph, at most 1000. Nor does it depend on that.
+        shards: Pods that calibrate. The result does not depend on their number.
+        evaluation_shards: Pods that evaluate each graph. Nor does it depend on theirs.
         batch_size: Examples a batch, in calibration and evaluation.
         calibration_limit: Examples that calibration reads at most; 0 for all.
         calibration_seed: Chooses these at random, the same ones for the same number; 0 takes the first.
@@ -280,6 +281,21 @@ def quantize_int8(
     dressed(published, "Publish", LIGHT, stores=True, cached=False)
 
 
+EXAMPLES = """\
+Each field takes one line. A recipe: `{excluded_ops: [MatMul], calibration: {algorithm: kl}}`. A preprocessing: `torch`,
+or `{preset: torch, resize: crop}`; presets are {presets}."""
+"""What a form does not say of its fields."""
+
+
+def describe(pipeline: dict[str, Any]) -> str:
+    """The pipeline in Markdown, for the page that has its form: Kubeflow shows a parameter's name and nothing else."""
+    inputs = pipeline["root"]["inputDefinitions"]["parameters"]
+    rows = [f"| `{name}` | {inputs[name]['description']} |" for name in inputs]
+    table = "\n".join(["| parameter | meaning |", "| --- | --- |", *rows])
+    examples = EXAMPLES.replace("{presets}", ", ".join(f"`{name}`" for name in PRESETS))
+    return f"{pipeline['pipelineInfo']['description']}\n\n{table}\n\n{examples}"
+
+
 def compile_pipeline(target: Path = COMPILED) -> None:
     """Write the compiled pipeline; of descriptions, those of its own parameters.
 
@@ -289,6 +305,7 @@ def compile_pipeline(target: Path = COMPILED) -> None:
     text = target.read_text(encoding="utf-8")
     head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     pipeline, platform = yaml.safe_load_all(text)
+    pipeline["pipelineInfo"]["description"] = describe(pipeline)
     for component in pipeline["components"].values():
         for definitions in ("inputDefinitions", "outputDefinitions"):
             for entries in component.get(definitions, {}).values():

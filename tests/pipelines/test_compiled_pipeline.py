@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
 
+from octavo.data.preprocessing import PRESETS
 from octavo.image import IMAGE
 from octavo.lint_pipeline.lint import lint
+from octavo.register.reconcile import LONGEST_DESCRIPTION
 
 Documents = tuple[dict[str, Any], dict[str, Any]]
 
@@ -280,6 +283,19 @@ def test_every_pipeline_parameter_is_described(documents: Documents) -> None:
     parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
 
     assert [name for name, parameter in parameters.items() if not parameter.get("description")] == []
+
+
+def test_the_description_beside_the_form_tells_every_parameter_and_every_preset(documents: Documents) -> None:
+    text, parameters = (
+        documents[0]["pipelineInfo"]["description"],
+        documents[0]["root"]["inputDefinitions"]["parameters"],
+    )
+
+    for name, parameter in parameters.items():
+        assert f"| `{name}` | {parameter['description']} |" in text.splitlines()
+    for preset in PRESETS:
+        assert f"`{preset}`" in text
+    assert len(quote(text)) < LONGEST_DESCRIPTION, "it travels in the address of an upload"
 
 
 def test_the_file_is_ascii_for_databases_that_take_no_more(pipeline_folder: Path) -> None:
