@@ -482,7 +482,7 @@ def test_a_schedule_of_a_pipeline_that_runs_shards_as_a_job_may_have_ten_thousan
     ("changes", "words"),
     [
         ({"tolerance": -101}, "the parameter tolerance is -101; wanted 0 or more"),
-        ({"shards": 101}, "shards and twice evaluation_shards are 105 (two graphs are evaluated), more than the 104"),
+        ({"shards": 247}, "shards and twice evaluation_shards are 251 (two graphs are evaluated), more than the 250"),
         ({"target_uri": "ftp://host/a"}, "the parameter target_uri: ftp:// is not supported"),
         ({"shards": "many"}, "the parameter shards is 'many'; wanted a number"),
     ],

@@ -396,10 +396,10 @@ def test_a_chosen_version_runs_and_nobody_waits(registered: str, run: Run, state
         (["--set=tolerance=inf"], ["tolerance is inf", "wanted 0 or more"]),
         (["--set=shards=0"], ["shards is 0", "wanted 1 or more"]),
         (
-            ["--set=shards=200"],
-            ["are 204", "than the 104 that one run on Kubeflow", "mode argo carries 2000", "Indexed Job"],
+            ["--set=shards=300"],
+            ["are 304", "than the 250 that one run on Kubeflow", "mode argo carries 2000", "Indexed Job"],
         ),
-        (["--set=shards=60", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 106"]),
+        (["--set=shards=206", "--set=evaluation_shards=23"], ["shards and twice evaluation_shards are 252"]),
         (["--set=recipe=per_channel: true bias: float32"], ["write it {per_channel: true, bias: float32}"]),
         (["--set=preprocessing=torchh"], ["no preprocessing preset 'torchh'"]),
         (["--set=target_uri=ftp://host/a"], ["target_uri", "ftp:// is not supported"]),
