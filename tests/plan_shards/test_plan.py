@@ -94,7 +94,7 @@ def test_more_shards_than_run_where_the_step_does_are_refused(
 def test_a_refusal_says_what_carries_more(hundred: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KFP_POD_NAME", "p")
     with pytest.raises(SpecError, match=r"mode argo carries 2000, and shards of an Indexed Job \(indexedJob.enabled"):
-        plan_shards(hundred, shards=200, batch_size=1)
+        plan_shards(hundred, shards=300, batch_size=1)
 
 
 def test_a_data_set_without_images_is_refused(tmp_path: Path) -> None:
