@@ -12,6 +12,7 @@ from rich.console import Console
 from octavo import flow
 from octavo.errors import OctavoError
 from octavo.local import run_compiled
+from octavo.plan_shards.loops import reused
 from octavo.progress import StepLines
 from octavo.report.result import Result
 from octavo.runtime.supervisor import supervise
@@ -59,6 +60,8 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
         click.echo(f"octavo: error: {fault}", err=True)
         sys.exit(2)
     _print_figures(console, root)
+    for note in reused(log.read_text(encoding="utf-8")):
+        console.print(f"{note}; --no-reuse does all anew", soft_wrap=True)
     console.print(
         f"{time.monotonic() - start:.0f} s; report: {join(target_uri, 'report.html')}; everything printed: {log}",
         soft_wrap=True,

@@ -16,7 +16,7 @@ from octavo.errors import DataError, SpecError
 from octavo.graph import save_graph
 from octavo.graph_folder import GraphFolder, new_graph_folder
 from octavo.merge_min_max_logs.merge import merge_parts
-from octavo.plan_shards.loops import plan_loop
+from octavo.plan_shards.loops import plan_loop, reused, told
 from octavo.storage import list_objects
 
 
@@ -54,6 +54,19 @@ def test_a_run_that_broke_off_is_continued_and_one_that_ended_is_taken_whole(
     assert planned(graph, data, tmp_path / "home")[2] == []
     merge_parts(parts.folder, tmp_path / "taken")
     assert (tmp_path / "taken").read_bytes() == (tmp_path / "merged").read_bytes()
+
+
+def test_a_plan_says_how_many_turns_are_done_and_the_desk_shows_that(
+    graph: GraphFolder, data: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "octavo")
+    folder, plan, turns = planned(graph, data, tmp_path / "home")
+    told(plan, turns)
+    assert reused("\n".join(caplog.messages)) == []
+    calibrate_turn(turns[1])
+    told(plan, folder.open_turns(plan))
+    printed = "\n".join(f"    {message}" for message in caplog.messages)
+    assert reused(printed) == ["an earlier run has done 1 of 3 turns"]
 
 
 def test_what_is_not_to_be_reused_is_done_anew_with_the_same_bytes(

@@ -21,6 +21,9 @@ from octavo.storage import join
 
 LOG = logging.getLogger(__name__)
 
+TAKEN = "an earlier run has done"
+"""What a plan says of turns whose results are there, before how many they are."""
+
 
 def plan_for_pods(
     graphs: Mapping[str, GraphFolder], parts: str, *, target_uri: str, work_uri: str, **settings: Any
@@ -111,4 +114,9 @@ def told(plan: Plan, turns: Sequence[Turn]) -> None:
     """Say what of a loop is done already."""
     whole = len(plan.shards) * len(plan.kinds)
     if done := whole - len(turns):
-        LOG.info("an earlier run has done %s of %s", f"{done:,}", counted(whole, "turn"))
+        LOG.info("%s %s of %s", TAKEN, f"{done:,}", counted(whole, "turn"))
+
+
+def reused(printed: str) -> list[str]:
+    """What plans have said so, of all that the tasks of a run have printed."""
+    return [line.strip() for line in printed.splitlines() if line.strip().startswith(TAKEN)]
