@@ -17,8 +17,8 @@ Flavour = Literal["Kubeflow Pipelines", "Argo Workflows"]
 MOST_TURNS: Mapping[Flavour, int] = {"Kubeflow Pipelines": 250, "Argo Workflows": 2000}
 """How many turns, of all its loops together, one run carries: the states of its nodes must fit into one Workflow.
 
-On Kubeflow Pipelines 2.17 a turn takes 28 kB and the rest of a run 650 kB, which Argo compresses to a ninth at least: 250
-turns and the Workflow's specification are 0.93 MB of the 1 MiB that there is. Argo Workflows took 812 kB for 200.
+On Kubeflow Pipelines 2.17 a turn takes 28 kB and the rest of a run 650 kB, which Argo compresses to a ninth at least:
+250 turns and the Workflow's specification are 0.93 MB of the 1 MiB that there is. Argo Workflows took 812 kB for 200.
 """
 
 MOST_INDEXES = 10_000
