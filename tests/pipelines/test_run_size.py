@@ -14,11 +14,11 @@ Documents = tuple[dict[str, Any], dict[str, Any]]
 TURNS = {"Calibrate shard": 4, "Evaluate shard": 4}
 """The default run's: 4 shards, and 2 by each of two graphs."""
 
-MEASURED = 0
-"""Bytes of the node states of a real default run on Kubeflow Pipelines 2.17 and Argo Workflows 4.0.5."""
+MEASURED = 878_262
+"""Bytes of the node states of a real default run on Kubeflow Pipelines 2.17 and Argo Workflows 4.0.5: 224 nodes."""
 
-SPECIFICATION = 115_000
-"""Bytes of such a run's Workflow besides its node states, about."""
+SPECIFICATION = 103_000
+"""Bytes of its Workflow besides them, of 981,068 in all."""
 
 MOST = 2**20
 """Bytes of a Workflow above which Argo compresses the node states, and Kubernetes' own limit of what is left."""
@@ -34,7 +34,7 @@ def test_the_formula_gives_what_a_real_run_took_within_five_percent(documents: D
 def test_the_default_run_is_not_compressed_so_that_its_tasks_can_be_followed(documents: Documents) -> None:
     size = run_size(*documents, TURNS)
 
-    assert size < 880_000
+    assert size < 890_000
     assert size + SPECIFICATION < MOST
 
 
