@@ -117,5 +117,5 @@ def _published(folder: Path) -> bytes:
     if has_int8():
         assert done.returncode == 0, done.stderr
         return (folder / "target" / "int8.pb").read_bytes()
-    (graph,) = (folder / "work").glob("*/*/fuse/fused")
+    (graph,) = (folder / "work").glob("*/*/fuse/int8_graph/graph.pb")
     return graph.read_bytes()
