@@ -23,7 +23,6 @@ from small_models import write_keras
 pytestmark = pytest.mark.engine
 
 FULL, LIGHT = tags()["octavo"], tags()["light"]
-LIGHT_STEPS = ("look-up", "fetch-model", "plan-calibration", "merge-min-max-logs", "publish-model")
 MEGABYTES = 1e6
 
 
