@@ -104,10 +104,8 @@ def test_what_turns_have_left_is_merged_and_no_longer_kept_by_itself(tmp_path: P
     ("flag", "words"),
     [("--turn={shard: 0}", "is no JSON"), ("--turn=[]", "is no turn of a loop")],
 )
-def test_a_parameter_of_another_type_is_refused(
-    flag: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("calibrate", f"--graph={tmp_path}", flag) == 2
+def test_a_parameter_of_another_type_is_refused(flag: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("calibrate", flag) == 2
     assert words in capsys.readouterr().err
 
 
