@@ -111,6 +111,17 @@ def test_a_replaced_graph_or_data_set_reuses_nothing(graph: GraphFolder, data: s
     assert len(folders) == 3
 
 
+def test_a_turn_leaves_nothing_of_data_that_was_replaced_since_it_was_planned(
+    graph: GraphFolder, data: str, tmp_path: Path
+) -> None:
+    parts, plan, turns = planned(graph, data, tmp_path / "home")
+    calibrate_turn(turns[0])
+    write_arrays(tmp_path / "d.npz", x=np.random.default_rng(4).integers(0, 256, (9, 6, 6, 3), np.uint8))
+    with pytest.raises(DataError, match="the data set was changed while it was read"):
+        calibrate_turn(turns[1])
+    assert [turn.shard for turn in parts.open_turns(plan)] == [1, 2]
+
+
 def test_a_turn_whose_results_another_run_has_merged_meanwhile_does_nothing(
     graph: GraphFolder, data: str, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from octavo.cli import cli
 from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
 from octavo.data.versions import data_version
-from octavo.errors import CalibrationError, DataError
+from octavo.errors import CalibrationError
 from octavo.files import write_json
 from octavo.graph.log_records import format_examples, format_record
 from octavo.graph.min_max_log import read_log_file
@@ -166,16 +166,6 @@ def test_what_was_merged_once_is_taken_again_without_the_shards_logs(tmp_path: P
     (tmp_path / "data.npz").write_text("changed since")
     assert merge_parts(parts.folder, tmp_path / "again").examples == first.examples
     assert (tmp_path / "again").read_bytes() == (tmp_path / "merged").read_bytes()
-
-
-def test_logs_of_data_that_was_changed_meanwhile_are_not_merged(tmp_path: Path) -> None:
-    parts, shards = begun(tmp_path, 1)
-    (tmp_path / "log").write_text("\n".join(shard(0, 2)))
-    parts.leave(KIND, shards[0], tmp_path / "log")
-    (tmp_path / "data.npz").write_text("changed")
-    with pytest.raises(DataError, match="the data set was changed while it was read"):
-        merge_parts(parts.folder, tmp_path / "merged")
-    assert not parts.settled(KIND, tmp_path / "settled")
 
 
 def test_a_loop_heeds_the_recipe_on_how_many_examples_are_required(tmp_path: Path) -> None:

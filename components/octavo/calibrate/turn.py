@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octavo.calibrate.calibrate import calibrate_file
 from octavo.data.parts import Parts, Turn, shard_of
+from octavo.data.versions import check_unchanged
 from octavo.recipe import Recipe
 
 LOG = logging.getLogger(__name__)
@@ -17,7 +18,8 @@ def calibrate_turn(turn: Turn) -> None:
     """Run a turn's shard through the logged graph, and leave its log in the loop's folder.
 
     Raises:
-        OctavoError: as `calibrate_file` does, or when the folder or the shard is not there.
+        OctavoError: as `calibrate_file` does, when the folder, the graph or the shard is not there, or when
+            the data set was changed since its shards were planned.
     """
     parts = Parts(turn.parts)
     plan = parts.plan()
@@ -37,4 +39,5 @@ def calibrate_turn(turn: Turn) -> None:
             inputs=graph.ends().inputs,
             calibration=Recipe.parse(plan.recipe).calibration,
         )
+        check_unchanged(parts, plan)  # what is left here is taken by whoever plans the same
         LOG.info("left %s", parts.leave(turn.kind, shard, log))

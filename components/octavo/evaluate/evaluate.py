@@ -19,7 +19,6 @@ from octavo.data.manifest import out_of
 from octavo.data.parts import Parts, Plan
 from octavo.data.preprocessing import preprocessing as read_preprocessing
 from octavo.data.shard import Shard
-from octavo.data.versions import check_unchanged
 from octavo.errors import GraphError, SpecError
 from octavo.evaluate.shards import Evaluation, Ranking, merge_rankings, read_ranking
 from octavo.files import write_json
@@ -132,8 +131,7 @@ def merge_parts(folder: str, evaluations: Path) -> dict[str, Evaluation]:
         evaluations: the folder to write: a JSON file for each graph, named after it.
 
     Raises:
-        DataError: when a shard has left none, which the message names; as `merge_files` does; or when the data set was
-            changed meanwhile.
+        DataError: when a shard has left none, which the message names, or as `merge_files` does.
         StorageError: when the store cannot be reached or refuses.
     """
     parts = Parts(folder)
@@ -153,7 +151,6 @@ def _merged(parts: Parts, plan: Plan, kind: str, target: Path) -> Evaluation:
         return Evaluation.model_validate_json(target.read_bytes())
     with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as gathered:
         found = merge_files(parts.gather(kind, plan.shards, Path(gathered)))
-    check_unchanged(parts, plan)
     write_json(target, found.model_dump(mode="json"))
     parts.settle(kind, target)
     return found

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from octavo.data.parts import Parts, Turn, shard_of
+from octavo.data.versions import check_unchanged
 from octavo.evaluate.evaluate import evaluate_shard
 
 LOG = logging.getLogger(__name__)
@@ -16,7 +17,8 @@ def evaluate_turn(turn: Turn) -> None:
     """Run a turn's shard through the graph that it is about, and leave the ranking in the loop's folder.
 
     Raises:
-        OctavoError: as `evaluate_shard` does, or when there is no such folder, graph or shard.
+        OctavoError: as `evaluate_shard` does, when the folder, the graph or the shard is not there, or when
+            the data set was changed since its shards were planned.
     """
     parts = Parts(turn.parts)
     plan = parts.plan()
@@ -37,4 +39,5 @@ def evaluate_turn(turn: Turn) -> None:
             inputs=ends.inputs,
             outputs=ends.outputs,
         )
+        check_unchanged(parts, plan)  # what is left here is taken by whoever plans the same
         LOG.info("left %s", parts.leave(turn.kind, shard, ranking))

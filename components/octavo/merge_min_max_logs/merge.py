@@ -9,7 +9,6 @@ from pathlib import Path
 
 from octavo.data.parts import Parts, describe_shards
 from octavo.data.shard import Shard
-from octavo.data.versions import check_unchanged
 from octavo.errors import CalibrationError
 from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
 from octavo.notes import counted
@@ -62,7 +61,7 @@ def merge_parts(folder: str, merged: Path) -> MinMaxLog:
         merged: the file to write: see `merge_logs`.
 
     Raises:
-        DataError: when a shard has left no log, which the message names, or the data set was changed meanwhile.
+        DataError: when a shard has left no log, which the message names.
         CalibrationError: as `merge_logs` does.
         StorageError: when the store cannot be reached or refuses.
     """
@@ -75,7 +74,6 @@ def merge_parts(folder: str, merged: Path) -> MinMaxLog:
     with tempfile.TemporaryDirectory(prefix="octavo-logs-") as gathered:
         logs = parts.gather(KIND, plan.shards, Path(gathered))
         log = merge_logs(logs, merged, required_examples=required, shards=plan.shards)
-    check_unchanged(parts, plan)
     parts.settle(KIND, merged)
     for note in notes_on(log):
         LOG.warning("%s", note)
