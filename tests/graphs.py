@@ -14,7 +14,7 @@ from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
 from octavo.runtime.session import GraphSession
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 
 def build(body: Callable[[Any, Any], Any], shape: tuple[int | None, ...], outputs: tuple[str, ...] = ("out",)) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from octavo.graph import Graph, const_node, const_value, from_def
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 INPUT_RANGE = "conv1_eightbit_requant_range_image"
 CORRECTION = "eightbit_bias_correction/conv1"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
 Array = npt.NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 
 def example(features: Mapping[str, Any]) -> bytes:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from octavo.documents.result import Result
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
 from octavo.report.report import write_report
-from octavo.report.result import Result
 
 FP32_GRAPH = """
 input = Placeholder() dtype=float32 shape=<?,4>

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from octavo.graph.graph import Graph
 from octavo.graph.proto import load_graph
 from octavo.runtime.session import GraphSession
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
 IMAGES: npt.NDArray[Any] = np.random.default_rng(7).random((3, 8, 8, 3), np.float32)
 

@@ -14,8 +14,8 @@ from octavo import flow
 from octavo.errors import SpecError
 from octavo.flow import OF_RANGES
 from octavo.graph import const_value
-from octavo.graph.histogram import Histogram
-from octavo.graph.min_max_log import MinMaxLog, Ranges, write_log_file
+from octavo.ranges.histogram import Histogram
+from octavo.ranges.min_max_log import MinMaxLog, Ranges, write_log_file
 from octavo.recipe import Algorithm, Calibration, Recipe
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import parse_steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from octavo.graph.log_records import counted
+from octavo.ranges.log_records import counted
 
 
 def whole(*records: str) -> list[str]:

@@ -32,9 +32,12 @@ COMMANDS = {
     "run-component": ("octavo.run_component.command", "Run a KFP component on local files, as Argo's pods do."),
     "run-shard": ("octavo.indexed_job.command", "Run one shard of a step, as the pods of an Indexed Job do."),
     "lint-pipeline": ("octavo.lint_pipeline.command", "Say what in a compiled pipeline fails on a cluster."),
-    "register": ("octavo.register.command", "Upload the pipeline to Kubeflow and keep its schedules as listed."),
-    "submit": ("octavo.submit.command", "Start a run on Kubeflow or Argo, follow it and fetch its result."),
-    "doctor": ("octavo.doctor.command", "Check machine, object store and cluster before the first run."),
+    "register": (
+        "octavo.cluster.register.command",
+        "Upload the pipeline to Kubeflow and keep its schedules.",
+    ),
+    "submit": ("octavo.cluster.submit.command", "Start a run on Kubeflow or Argo, follow it and fetch its result."),
+    "doctor": ("octavo.cluster.doctor.command", "Check machine, object store and cluster before the first run."),
 }
 """Command name -> the module whose `command` it is, and its line in `octavo --help`."""
 

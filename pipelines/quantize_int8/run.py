@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 
 from octavo import flow
+from octavo.documents.result import Result
 from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.plan_shards.loops import reused
 from octavo.progress import StepLines
-from octavo.report.result import Result
 from octavo.runtime.supervisor import supervise
 from octavo.storage import join, prove_writable
 

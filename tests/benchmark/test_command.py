@@ -9,7 +9,7 @@ from octavo.cli import cli
 from octavo.errors import SpecError
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
-from octavo.runtime.tensorflow import CALLER_THREAD
+from octavo.tensorflow import CALLER_THREAD
 
 GRAPH = """
 x = Placeholder() dtype=float32 shape=<?,?>

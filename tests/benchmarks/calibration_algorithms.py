@@ -21,10 +21,10 @@ from octavo.evaluate.evaluate import Evaluation, evaluate_file
 from octavo.fetch_model.fetch import fetch_model
 from octavo.quantize.graphs import Graphs
 from octavo.quantize.quantize import Files
+from octavo.ranges.choose import ALGORITHMS
 from octavo.recipe import Calibration, Recipe
 from octavo.runtime import worker
 from octavo.summarize_graph.summarize import summarize_model
-from octavo.thresholds.choose import ALGORITHMS
 from subjects import SUBJECTS, Subject
 
 ROOT = Path(__file__).resolve().parents[2]

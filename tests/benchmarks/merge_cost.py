@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from octavo.graph.log_records import format_ranges
 from octavo.merge_min_max_logs.merge import merge_logs
+from octavo.ranges.log_records import format_ranges
 
 NODES = 100
 PREFIX = "2024-01-08 21:45:42.123456: I tensorflow/core/kernels/logging_ops.cc:79] "

@@ -14,8 +14,8 @@ from octavo.data.inputs import model_inputs
 from octavo.data.preprocessing import preprocessing
 from octavo.freeze_graph.freeze import freeze_model
 from octavo.graph.proto import load_graph
-from octavo.runtime.tensorflow import import_tensorflow
 from octavo.summarize_graph.summarize import summarize_model
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transform import transform_file
 from subjects import CALIBRATION_IMAGES, SUBJECTS, Subject
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from octavo.graph.proto import load_graph, to_def
 from octavo.runtime.session import full_name
-from octavo.runtime.tensorflow import CALLER_THREAD, import_tensorflow
+from octavo.tensorflow import CALLER_THREAD, import_tensorflow
 from serving import serve
 
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from long_graphs import CALLS, LIST, NODES_A_BLOCK, blocks
 from octavo.graph import Graph
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transform import transform
 
 NODES = (5_000, 20_000, 80_000)

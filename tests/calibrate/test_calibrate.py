@@ -20,7 +20,7 @@ from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError, DataError
 from octavo.graph import load_graph, save_graph
-from octavo.graph.min_max_log import Examples, read_log, read_log_file
+from octavo.ranges.min_max_log import Examples, read_log, read_log_file
 from octavo.recipe import Algorithm, Calibration
 from octavo.runtime import worker
 

@@ -7,9 +7,9 @@ from logged import INPUT_RANGE, NODES, logged_graph
 from octavo.calibrate.observe import observe
 from octavo.errors import CalibrationError
 from octavo.graph import Graph, rewire
-from octavo.graph.min_max_log import format_record, read_log
 from octavo.graph.tensors import Array, const_value
 from octavo.graph.text import parse_graph, to_text
+from octavo.ranges.min_max_log import format_record, read_log
 from octavo.runtime.session import GraphSession
 
 IMAGES = np.random.default_rng(1).normal(size=(3, 6, 6, 3)).astype(np.float32)

@@ -16,7 +16,7 @@ from octavo.data.preprocessing import PRESETS
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError, DataError
 from octavo.graph import Graph, Node
-from octavo.graph.min_max_log import Examples, MinMaxLog, join_logs, read_log
+from octavo.ranges.min_max_log import Examples, MinMaxLog, join_logs, read_log
 
 IMAGES = 11
 BATCH = 4

@@ -14,7 +14,7 @@ import yaml
 
 from helm_chart import CHART, Helm, find_program, with_settings
 from octavo.cli import COMMANDS
-from octavo.register.registration import Registration
+from octavo.cluster.register.registration import Registration
 from quickstart import PIPELINE
 
 ROOT = CHART.parents[1]

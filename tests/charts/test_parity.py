@@ -17,8 +17,8 @@ from kfp.kubernetes import kubernetes_executor_config_pb2
 
 from helm_chart import CHART, CI_VALUES, Document, Helm, the, with_settings
 from octavo import components
+from octavo.cluster.register.registration import Registration
 from octavo.lint_pipeline.lint import lint
-from octavo.register.registration import Registration
 from octavo.storage.settings import MOUNTED
 from quickstart import PIPELINE
 

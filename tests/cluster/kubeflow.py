@@ -18,7 +18,7 @@ import yaml
 from cluster.kube import Document, apply, eventually, find, get, kubectl
 from cluster.release import IMAGE, RELEASE, SECONDS, SECRET, SMALL, STEPS
 from helm_chart import CHART, Helm
-from octavo.kubeflow import Endpoint, connect
+from octavo.cluster.kubeflow import Endpoint, connect
 from servers import StorageServer
 
 ENDPOINT = os.environ.get("KFP_ENDPOINT", "")

@@ -7,7 +7,7 @@ from images import encoded, noise
 from octavo.data.pixels import decode, fit, normalise
 from octavo.data.preprocessing import PRESETS, Preprocessing
 from octavo.errors import DataError
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 SQUASH = Preprocessing()
 CROP = Preprocessing(resize="crop", crop_fraction=1.0)

@@ -12,7 +12,7 @@ import yaml
 from helm_chart import CHART
 from kfp_server import State
 from kubernetes_server import Cluster
-from octavo.doctor.namespace import LARGEST, amount
+from octavo.cluster.doctor.namespace import LARGEST, amount
 from octavo.runtime import machine
 from servers import StorageServer
 

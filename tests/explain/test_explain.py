@@ -11,15 +11,16 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from octavo.cli import cli
+from octavo.documents import decisions
 from octavo.errors import DataError
 from octavo.explain.advice import WAYS_OUT, way_out
 from octavo.explain.explain import explain
 from octavo.explain.text import lines, table
+from octavo.generic_eightbit import codes, fake_quant
+from octavo.generic_eightbit import plan as generic_plan
+from octavo.generic_eightbit import table as generic_table
 from octavo.int8 import checks
-from octavo.quantize_graph import carriers, decisions, plan, rules
-from octavo.quantize_graph.modes import codes, fake_quant
-from octavo.quantize_graph.modes import plan as generic_plan
-from octavo.quantize_graph.modes import table as generic_table
+from octavo.quantize_graph import carriers, plan, rules
 
 SOURCES = (plan, checks, carriers, decisions, rules, codes, fake_quant, generic_plan, generic_table)
 

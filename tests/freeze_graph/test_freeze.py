@@ -95,7 +95,7 @@ def test_variables_saved_under_other_names_are_found_by_the_restore_nodes(tmp_pa
 
 def _renamed_checkpoint(folder: Path) -> tuple[Graph, Path]:
     """A graph whose variable `weights` is saved as `old_weights`."""
-    from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+    from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
     tf = import_tensorflow()
     v1 = tf.compat.v1
@@ -235,7 +235,7 @@ def test_functions_that_read_variables_are_converted_by_tensorflow(tmp_path: Pat
 
 
 def _write_graph_with_a_function(folder: Path) -> npt.NDArray[Any]:
-    from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+    from octavo.tensorflow import import_tensorflow, quiet_tensorflow
     from small_models import IMAGES
 
     tf = import_tensorflow()

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from octavo.errors import CalibrationError, GraphError, SpecError
-from octavo.graph.min_max_log import read_log_file
 from octavo.graph.proto import load_graph, save_graph
 from octavo.graph.text import to_text
+from octavo.ranges.min_max_log import read_log_file
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import parse_calls, parse_steps
 

@@ -104,7 +104,7 @@ def test_a_step_that_runs_tensorflow_needs_neither_network_nor_a_writable_root(
 LOAD = """
 import ctypes, os, sysconfig
 from pathlib import Path
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 import_tensorflow()
 libraries = sorted(Path(sysconfig.get_path("purelib")).rglob("*.so*"))
 for library in libraries:

@@ -17,9 +17,9 @@ from octavo.data.shard import Shard
 from octavo.data.versions import data_version
 from octavo.errors import CalibrationError
 from octavo.files import write_json
-from octavo.graph.log_records import format_examples, format_record
-from octavo.graph.min_max_log import read_log_file
 from octavo.merge_min_max_logs.merge import KIND, merge_logs, merge_parts, missing_examples
+from octavo.ranges.log_records import format_examples, format_record
+from octavo.ranges.min_max_log import read_log_file
 from octavo.storage import list_objects
 from whole_logs import whole
 

@@ -16,10 +16,10 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from octavo.cluster.register.reconcile import LONGEST_DESCRIPTION
 from octavo.data.preprocessing import PRESETS
 from octavo.image import IMAGE
 from octavo.lint_pipeline.lint import lint
-from octavo.register.reconcile import LONGEST_DESCRIPTION
 
 Documents = tuple[dict[str, Any], dict[str, Any]]
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from octavo.cli import main
+from octavo.documents.result import Result
 from octavo.errors import StorageError
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
 from octavo.quantize.quantize import Files, Quantized
-from octavo.report.result import Result
 from octavo.storage import upload
 from quickstart import QUICKSTART
 from servers import StorageServer

@@ -19,9 +19,9 @@ from octavo.errors import DataError, GraphError, SpecError
 from octavo.evaluate.evaluate import evaluate_file
 from octavo.graph import Graph, Node, save_graph
 from octavo.graph.attrs import dtype_attr, shape_attr
-from octavo.graph.min_max_log import read_log_file
 from octavo.quantize.graphs import summarize
 from octavo.quantize.quantize import Files, Job, int8_graph
+from octavo.ranges.min_max_log import read_log_file
 from octavo.recipe import Calibration, Recipe
 
 REFUSED = r"makes 0\.00392157 of the pixel 1, but the graph's input 'pixels' \(uint8 \[\?, 6, 6, 3\]\) .* as raw does"

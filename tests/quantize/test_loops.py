@@ -14,10 +14,10 @@ import pytest
 from graphs import Stages, quantized, run
 from loop_models import FORMS, NAMES, SAVED_MODEL, Written, write
 from octavo.cli import main
+from octavo.documents.decisions import Decision
 from octavo.flow import INSERT_LOGGING, OPTIMIZE, freeze_ranges, fuse
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph import Graph
-from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
 from octavo.runtime.machine import cpu_info, int8_instructions

@@ -12,8 +12,8 @@ from octavo.cli import main
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph import load_graph, save_graph
 from octavo.runtime.session import GraphSession
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
 from octavo.summarize_graph.summarize import summarize_model
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
 IMAGES = np.random.default_rng(0).random((16, 8, 8, 3), np.float32)
 

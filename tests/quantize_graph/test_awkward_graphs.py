@@ -14,10 +14,10 @@ import pytest
 
 from graphs import build, quantized, run
 from int8_runs import run_apart
+from octavo.documents.decisions import Decision
 from octavo.errors import GraphError
 from octavo.graph import Graph
 from octavo.int8.kernels import Target
-from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
 

@@ -8,9 +8,9 @@ import pytest
 
 from examples import random
 from graphs import build, freeze, run
+from octavo.documents.decisions import Decision
 from octavo.graph import Graph
 from octavo.int8.lowering import lower
-from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.float_ends import NOTE
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Override, Recipe

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from graphs import build
+from octavo.documents.decisions import Decision
 from octavo.errors import GraphError, RecipeError
 from octavo.graph import Graph, const_value
-from octavo.quantize_graph.decisions import Decision
 from octavo.quantize_graph.plan import Plan, make_plan
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Override, Recipe

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from desk import host, run, state
-from octavo.register import retire
+from octavo.cluster.register import retire
 
 __all__ = ["host", "run", "state", "write"]
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from kfp_server import State
+from octavo.cluster.register import retire
+from octavo.cluster.register.registration import Registration
 from octavo.errors import SpecError
-from octavo.register import retire
-from octavo.register.registration import Registration
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -276,7 +276,7 @@ def test_a_run_that_begins_while_its_schedule_is_disabled_is_waited_for(
         old.mode = "DISABLE"
 
     monkeypatch.setattr(retire, "SETTLE_SECONDS", 9.0)
-    monkeypatch.setattr("octavo.register.retire.time.sleep", listed_late)
+    monkeypatch.setattr("octavo.cluster.register.retire.time.sleep", listed_late)
 
     assert register()[0].startswith("kept the schedule nightly, disabled")
     assert (paused, state.killed) == ([9.0], [])

@@ -1,9 +1,9 @@
 import re
 
+from octavo.documents.result import Counts
 from octavo.report.charts import INK, ops_chart, ranges_chart, speed_chart
 from octavo.report.documents import Timings
 from octavo.report.int8_graph import Range
-from octavo.report.result import Counts
 from report_inputs import timings
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from octavo.documents.result import Result
 from octavo.errors import DataError, GraphError
-from octavo.graph.log_records import format_examples
+from octavo.ranges.log_records import format_examples
 from octavo.report.report import write_report
-from octavo.report.result import Result
 from report_inputs import ReportInputs, timings, verdict
 from whole_logs import whole
 

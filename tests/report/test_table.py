@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from octavo.report.result import Result
+from octavo.documents.result import Result
 from report_inputs import ReportInputs, verdict
 
 

@@ -12,8 +12,8 @@ from octavo.cli import main
 from octavo.data.parts import Parts, Plan
 from octavo.data.shard import Shard
 from octavo.data.versions import data_version
-from octavo.graph.log_records import format_examples
 from octavo.graph_folder import new_graph_folder
+from octavo.ranges.log_records import format_examples
 from octavo.storage import list_objects
 from quickstart import QUICKSTART
 from whole_logs import whole

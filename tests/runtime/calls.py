@@ -45,7 +45,7 @@ def stumble(_: str) -> None:
 
 def multiply(path: str) -> None:
     """Run TensorFlow."""
-    from octavo.runtime.tensorflow import import_tensorflow
+    from octavo.tensorflow import import_tensorflow
 
     tf = import_tensorflow()
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:

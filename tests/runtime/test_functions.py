@@ -14,7 +14,7 @@ from octavo.runtime.functions import (
     without_idle_control_edges,
 )
 from octavo.runtime.session import GraphSession
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 from small_models import IMAGES, write_keras, write_saved_model_v2
 
 

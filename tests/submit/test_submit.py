@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from helm_chart import Helm, find_helm, the, with_settings
 from kfp_server import State
 from kubernetes_server import Cluster
+from octavo.cluster.submit.parameters import Wanted, checked, run_name
+from octavo.cluster.submit.printed import last_sentence
 from octavo.errors import SpecError
 from octavo.pod import wrapped
-from octavo.submit.parameters import Wanted, checked, run_name
-from octavo.submit.printed import last_sentence
 from quickstart import PIPELINE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -364,7 +364,7 @@ def test_a_run_that_nothing_picks_up_is_told_once(
     parameters: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("octavo.submit.follow.UNSEEN_SECONDS", 0.05)
+    monkeypatch.setattr("octavo.cluster.submit.follow.UNSEEN_SECONDS", 0.05)
     state.on_run = stages(*[("PENDING", [])] * 20, ("SUCCEEDED", []))
     installed.on_get = workflow_at(*[{}] * 20, {"phase": "Succeeded"})
     where = [f"--host={registered}"] if flavour == "kubeflow" else ["--argo-template=octavo", "--namespace=vision"]
@@ -534,7 +534,7 @@ def test_an_api_of_kubernetes_that_is_away_for_a_moment_is_asked_again(
 def test_an_api_of_kubernetes_that_stays_away_is_told(
     installed: Cluster, run: Run, parameters: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("octavo.submit.on_argo.AWAY_SECONDS", 1.0)
+    monkeypatch.setattr("octavo.cluster.submit.on_argo.AWAY_SECONDS", 1.0)
     installed.failing = 100
     status, _, err = run("submit", "--argo-template=octavo", "--namespace=vision", *parameters, *QUICK)
 

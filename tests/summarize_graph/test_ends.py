@@ -1,10 +1,10 @@
 import pytest
 
+from octavo.documents.summary import Candidate, Summary
 from octavo.errors import GraphError
 from octavo.graph.text import parse_graph
 from octavo.summarize_graph.subject import Subject
 from octavo.summarize_graph.summarize import summarize
-from octavo.summarize_graph.summary import Candidate, Summary
 
 NET = """
     x = Placeholder() dtype=float32 shape=<?,4>

@@ -13,7 +13,7 @@ from graphs import build, quantized
 from octavo.cli import main
 from octavo.errors import SpecError
 from octavo.graph import load_graph, save_graph
-from octavo.graph.min_max_log import read_log
+from octavo.ranges.min_max_log import read_log
 from octavo.recipe import Recipe
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import parse_steps

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from examples import random, values
 from octavo.graph import Graph
 from octavo.graph.text import parse_graph, to_text
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import IGNORE_ERRORS, Step, Transform, kind_of, parameters, parse_steps
 from octavo.transform_graph.transform import transform

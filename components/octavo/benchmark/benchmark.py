@@ -18,7 +18,7 @@ from octavo.graph.tensors import Array
 from octavo.runtime.environment import check_graph
 from octavo.runtime.machine import Machine, describe_machine
 from octavo.runtime.session import GraphSession
-from octavo.runtime.tensorflow import CALLER_THREAD
+from octavo.tensorflow import CALLER_THREAD
 
 BATCH_SIZES = (1, 32)
 ROUNDS = 6

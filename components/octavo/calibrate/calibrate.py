@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from octavo.data.manifest import out_of
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
-from octavo.graph.min_max_log import join_logs, read_log_file, write_log_file
 from octavo.notes import counted
+from octavo.ranges.min_max_log import join_logs, read_log_file, write_log_file
 from octavo.recipe import Calibration
 from octavo.runtime import worker
 

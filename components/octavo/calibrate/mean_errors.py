@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from octavo.graph.graph import Node
-from octavo.graph.padding import same_padding
 from octavo.graph.tensors import Array
+from octavo.int8.padding import same_padding
 
 OPS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
 

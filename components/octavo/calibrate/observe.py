@@ -24,9 +24,9 @@ from octavo.calibrate.means import with_means
 from octavo.errors import CalibrationError
 from octavo.graph.attrs import dtype_attr, read_dtype
 from octavo.graph.graph import Graph, Node, follow, rewire
-from octavo.graph.min_max_log import CORRECTION_MARK, logged_node
 from octavo.graph.names import fresh_name, output_index
 from octavo.graph.tensors import const_node
+from octavo.ranges.min_max_log import CORRECTION_MARK, logged_node
 
 NOT_NEGATIVE = frozenset({"Relu", "Relu6"})
 """Ops whose output's smallest value need not be looked for."""

@@ -18,10 +18,10 @@ from octavo.data.inputs import ModelInputs, model_inputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
-from octavo.graph.exact_sum import ExactSum
 from octavo.graph.graph import Graph
-from octavo.graph.log_records import counted, format_batches, format_examples, format_histogram, format_sum
 from octavo.graph.tensors import Array
+from octavo.ranges.exact_sum import ExactSum
+from octavo.ranges.log_records import counted, format_batches, format_examples, format_histogram, format_sum
 from octavo.recipe import COUNTING, Algorithm
 from octavo.runtime.in_order import cores, in_order
 from octavo.runtime.mapped import with_mapped_constants

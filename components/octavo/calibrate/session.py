@@ -13,10 +13,10 @@ import numpy as np
 from octavo.calibrate.observe import Observed
 from octavo.calibrate.on_demand import DEMAND, on_demand
 from octavo.errors import CalibrationError
-from octavo.graph.histogram import Histogram
 from octavo.graph.tensors import Array
+from octavo.ranges.histogram import Histogram
 from octavo.runtime.session import GraphSession, full_name
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from octavo.data.dataset import open_dataset
 from octavo.data.preprocessing import preprocessing
 from octavo.errors import CalibrationError, OctavoError, SpecError
 from octavo.files import write_atomically
-from octavo.graph.log_records import counted, format_examples
 from octavo.graph.proto import load_graph
+from octavo.ranges.log_records import counted, format_examples
 from octavo.runtime.forks import TaskDiedError, run_forked
 from octavo.runtime.in_order import cores
 

@@ -16,7 +16,7 @@ from octavo.data.inputs import ModelInputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.errors import DataError, OctavoError
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 WORKERS = 2
 """Batches that are made at a time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 
 def mapped(elements: Any, function: Callable[[Any], Any], *, at_once: int) -> Any:

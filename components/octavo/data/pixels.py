@@ -7,7 +7,7 @@ from typing import Any
 
 from octavo.data.preprocessing import Preprocessing
 from octavo.errors import DataError
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 JPEG = b"\xff\xd8\xff"
 """How a JPEG file begins."""

@@ -20,8 +20,8 @@ import numpy as np
 from octavo.data.blocks import Encoded, Labels, Part, Value
 from octavo.errors import DataError
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow
 from octavo.storage import MissingObjectError, open_object
+from octavo.tensorflow import import_tensorflow
 
 MAIN = "image/encoded"
 """The feature that a graph of one input takes, where there is one of that name."""

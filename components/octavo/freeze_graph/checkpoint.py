@@ -13,7 +13,7 @@ import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 OBJECT_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

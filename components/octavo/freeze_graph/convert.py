@@ -9,7 +9,7 @@ from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node
 from octavo.graph.proto import from_def, to_def
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
 
 def convert_in_session(

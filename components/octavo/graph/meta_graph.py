@@ -12,7 +12,7 @@ from octavo.graph.attrs import read_shape
 from octavo.graph.graph import Graph
 from octavo.graph.names import canonical
 from octavo.graph.proto import from_def
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
 

@@ -13,7 +13,7 @@ from octavo.files import expanded, write_atomically
 from octavo.graph.file_kinds import SAVED_MODEL, is_saved_model, why_no_graph
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 MAX_GRAPH_BYTES = 2**31 - 1
 """protobuf refuses to write or read a message of 2 GiB or more."""

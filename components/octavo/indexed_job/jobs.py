@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from octavo.cluster import SECONDS, answered
+from octavo.cluster.kubernetes import SECONDS, answered
 from octavo.errors import ClusterError
 from octavo.indexed_job.manifest import JOB_NAME
 from octavo.indexed_job.reasons import FailedPod, failed_pod, why_waiting, with_log

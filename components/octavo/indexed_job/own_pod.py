@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from octavo.cluster import SECONDS, answered
+from octavo.cluster.kubernetes import SECONDS, answered
 from octavo.errors import ClusterError
 from octavo.indexed_job.settings import JobSettings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from octavo.cluster import pod_log
+from octavo.cluster.kubernetes import pod_log
 from octavo.errors import ClusterError
 from octavo.indexed_job.manifest import BAD_INPUT, INDEX
 from octavo.indexed_job.own_pod import MAIN

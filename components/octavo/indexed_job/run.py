@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from octavo.cluster import kubernetes_client
+from octavo.cluster.kubernetes import kubernetes_client
 from octavo.data.parts import Parts, Plan, Turn, shard_of
 from octavo.errors import ClusterError, StorageError
 from octavo.indexed_job.inputs import Step, Work, new_inputs, put, read_work

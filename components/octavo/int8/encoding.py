@@ -15,7 +15,7 @@ import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph.tensors import Array
-from octavo.thresholds.weights import WeightAlgorithm, weight_magnitudes
+from octavo.int8.weight_ranges import WeightAlgorithm, weight_magnitudes
 
 MIN_MAGNITUDE = 1e-6
 """Scales never fall below this: a channel of zeros would otherwise divide by zero."""

@@ -16,9 +16,9 @@ import numpy as np
 
 from octavo.graph.attrs import dtype_attr
 from octavo.graph.graph import Node
-from octavo.graph.padding import same_padding
 from octavo.graph.tensors import Array, const_node
 from octavo.int8.ops import Codes, Window
+from octavo.int8.padding import same_padding
 from octavo.runtime.shapes import Shape
 
 MOST_CHANNELS = 3

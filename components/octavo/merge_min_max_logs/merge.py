@@ -10,8 +10,8 @@ from pathlib import Path
 from octavo.data.parts import Parts, describe_shards
 from octavo.data.shard import Shard
 from octavo.errors import CalibrationError
-from octavo.graph.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
 from octavo.notes import counted
+from octavo.ranges.min_max_log import MinMaxLog, describe_skipped, join_logs, read_log_file, write_log_file
 from octavo.recipe import Recipe
 
 LOG = logging.getLogger(__name__)

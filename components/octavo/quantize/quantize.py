@@ -17,10 +17,10 @@ from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.documents.result import Result
     from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
-    from octavo.report.result import Result
 
 LOG = logging.getLogger(__name__)
 

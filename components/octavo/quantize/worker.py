@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from octavo import flow
+from octavo.documents.decisions import document
 from octavo.evaluate.scores import check_scored
 from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph.proto import load_graph, save_graph
 from octavo.quantize.graphs import Graphs
-from octavo.quantize_graph.decisions import document
 from octavo.quantize_graph.quantize import quantize as quantized
+from octavo.runtime.proof import prove
 from octavo.summarize_graph.summarize import summarize_model
-from octavo.transform_graph.proof import prove
 from octavo.transform_graph.transform import transform
 
 

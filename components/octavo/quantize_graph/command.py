@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from octavo.generic_eightbit.flags import MODES, Route, check_flags, fallback_range, input_range, route_of
 from octavo.notes import shown
 from octavo.options import COMMA_LIST, NEEDED_PATH, OPTIONAL_PATH, Bool
-from octavo.quantize_graph.modes.flags import MODES, Route, check_flags, fallback_range, input_range, route_of
 
 if TYPE_CHECKING:
-    from octavo.quantize_graph.decisions import Decision
-    from octavo.quantize_graph.modes.write import Change
+    from octavo.documents.decisions import Decision
+    from octavo.generic_eightbit.write import Change
 
 UNUSED = "Accepted and not used, as in the original."
 DYNAMIC = "; means something with --mode=eightbit --intel_cpu_eightbitize=False."
@@ -93,7 +93,7 @@ def _quantize(flags: dict[str, Any], verdicts: Path) -> list[Decision]:
 
 def _change(route: Route, flags: dict[str, Any], verdicts: Path) -> list[Decision]:
     """The graph of another mode."""
-    from octavo.quantize_graph.modes.write import change_file
+    from octavo.generic_eightbit.write import change_file
 
     change, options = _change_of(route, flags)
     found, not_run = change_file(
@@ -113,7 +113,7 @@ def _change(route: Route, flags: dict[str, Any], verdicts: Path) -> list[Decisio
 
 def _change_of(route: Route, flags: dict[str, Any]) -> tuple[Change, dict[str, Any]]:
     """What a mode does to a graph, and what the verdicts' file says of it."""
-    from octavo.quantize_graph.modes import generic, plan, weights
+    from octavo.generic_eightbit import generic, plan, weights
 
     if route == "weights":
         return weights.quantize_weights, {"mode": route}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from octavo.documents.decisions import Decision, document, in_short
 from octavo.errors import GraphError
 from octavo.files import write_json
 from octavo.graph.graph import Graph
@@ -16,7 +17,6 @@ from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS
 from octavo.int8.equalization import equalize
 from octavo.quantize_graph.carriers import CARRIERS
-from octavo.quantize_graph.decisions import Decision, document, in_short
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.float_ends import float_ends
 from octavo.quantize_graph.plan import make_plan

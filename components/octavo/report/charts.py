@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from octavo.documents.result import Counts
 from octavo.report.documents import BatchSpeed
 from octavo.report.int8_graph import Range
-from octavo.report.result import Counts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

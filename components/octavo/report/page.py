@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 
+from octavo.documents.result import Counts, Result
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
 from octavo.report.documents import FetchedModel, ModelSummary, Timings
 from octavo.report.int8_graph import Range
 from octavo.report.missing import Missing
-from octavo.report.result import Counts, Result
 
 TEMPLATE = "page.html.j2"
 

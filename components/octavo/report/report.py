@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octavo import __version__
+from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
 from octavo.errors import GraphError
 from octavo.files import write_atomically, write_json
 from octavo.graph import Graph, load_graph
-from octavo.graph.min_max_log import read_log_file
+from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import (
     Decisions,
@@ -25,7 +26,6 @@ from octavo.report.documents import (
 from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
 from octavo.report.missing import Missing
 from octavo.report.page import Details, drawn, plain_page, render
-from octavo.report.result import Accuracy, Calibrated, Result, Sizes, Top1
 from octavo.report.wording import verdict, verdict_reason
 
 LOG = logging.getLogger(__name__)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from octavo.documents.result import Result
 from octavo.evaluate.evaluate import evaluation_file
 from octavo.files import write_atomically
 from octavo.graph_folder import GraphFolder
 from octavo.report.report import write_report
-from octavo.report.result import Result
 from octavo.report.wording import verdict_text
 
 

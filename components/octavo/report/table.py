@@ -7,7 +7,7 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
-from octavo.report.result import Accuracy, Result
+from octavo.documents.result import Accuracy, Result
 from octavo.report.wording import file_size, percent, points, size_change, verdict, verdict_reason
 
 MOST_NODES = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from octavo.report.result import Result
+from octavo.documents.result import Result
 
 
 def percent(value: float) -> str:

@@ -16,7 +16,7 @@ from octavo.errors import EnvironmentFault
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.runtime import machine
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 Target = Literal["fused", "public"]
 

@@ -21,7 +21,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 
 WRITES = re.compile(r"Assign\w*VariableOp|Resource(Scatter|Apply|SparseApply)")
 """Ops that change a variable."""

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from octavo import errors
 from octavo.errors import EnvironmentFault, GraphError, OctavoError
 from octavo.runtime.lifetime import adopt_orphans, fork, how_ended, reap
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 LINGERING_SECONDS = 2.0
 """How long a dead call's own processes may take to die behind it."""

@@ -17,7 +17,7 @@ from octavo.graph.proto import to_def
 from octavo.graph.tensors import Array
 from octavo.runtime.mapped import with_mapped_constants
 from octavo.runtime.memory import keep_memory
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 Optimizer = Literal["stock", "once", "fusion", "none"]
 """How TensorFlow's graph optimizer goes over a graph: as in any session, in two passes; in one pass; in one that only

@@ -8,7 +8,7 @@ from octavo.errors import GraphError
 from octavo.graph import Graph, to_def
 from octavo.runtime.mapped import without_large_values
 from octavo.runtime.session import full_name
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 Shape = tuple[int | None, ...] | None
 """The sizes of a tensor's dimensions, None where unknown; None as a whole when even their number is."""

@@ -25,7 +25,7 @@ from octavo import errors
 from octavo.errors import EnvironmentFault, OctavoError
 from octavo.runtime.lifetime import WAITING_SECONDS, fork, how_ended
 from octavo.runtime.serve import Answer, Call, WorkerDiedError, serve_and_exit
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 __all__ = ["WorkerDiedError", "call", "prepare", "start", "stop"]
 

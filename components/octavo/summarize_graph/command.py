@@ -13,7 +13,7 @@ from octavo.options import COMMA_LIST, NEEDED_PATH, Bool
 from octavo.summarize_graph.text import human_readable
 
 if TYPE_CHECKING:
-    from octavo.summarize_graph.summary import Summary
+    from octavo.documents.summary import Summary
 
 
 @click.command("summarize-graph")

@@ -12,7 +12,7 @@ from octavo.graph.attrs import read_shape, shape_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.proto import to_def
-from octavo.runtime.tensorflow import quiet_tensorflow
+from octavo.tensorflow import quiet_tensorflow
 
 CARRIERS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "StopGradient"})
 """Ops that pass a parameter on to the one that uses it."""

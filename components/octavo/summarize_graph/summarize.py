@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from octavo.documents import summary
 from octavo.graph.graph import Graph
 from octavo.graph.meta_graph import Signature, TensorInfo
 from octavo.graph.names import is_control
-from octavo.summarize_graph import summary
 from octavo.summarize_graph.cost import bytes_by_op, flops_by_op, most_first
 from octavo.summarize_graph.ends import End, is_unread, likely_inputs, possible_outputs
 from octavo.summarize_graph.flow import DataFlow

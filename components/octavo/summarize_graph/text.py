@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from octavo.documents.summary import Input, Summary, Tensor, Variable
 from octavo.summarize_graph.sources import ITERATORS, PLACEHOLDERS, QUEUES
-from octavo.summarize_graph.summary import Input, Summary, Tensor, Variable
 
 REFERENCES = frozenset({"Variable", "VariableV2"})
 UNITS = "kMBT"

@@ -11,10 +11,10 @@ from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.frames import with_constants_in_frames
 from octavo.runtime import worker
 from octavo.runtime.memory import tell_of_memory
+from octavo.runtime.proof import prove
 from octavo.transform_graph.account import Account
 from octavo.transform_graph.catalog import TRANSFORMS
 from octavo.transform_graph.language import Step, parse_steps
-from octavo.transform_graph.proof import prove
 from octavo.transform_graph.renaming import without_lost_places
 
 LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from octavo.errors import GraphError
 from octavo.graph import Graph, Node, const_value, output_index, producer_name
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 
 VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp"})
 ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})

@@ -10,7 +10,7 @@ import pytest
 from cluster.kube import find, kubectl
 from cluster.kubeflow import ENDPOINT, NAMESPACE, KubeflowRelease, needs_kubeflow
 from helm_chart import Helm
-from octavo.kubeflow import Endpoint, connect, fetched
+from octavo.cluster.kubeflow import Endpoint, connect, fetched
 from servers import StorageServer
 
 pytestmark = needs_kubeflow

@@ -10,7 +10,7 @@ import pytest
 from cluster.kube import eventually
 from cluster.kubeflow import KubeflowRelease, KubeflowRun, needs_kubeflow
 from helm_chart import Helm
-from octavo.kubeflow import equals
+from octavo.cluster.kubeflow import equals
 from servers import StorageServer
 
 pytestmark = needs_kubeflow

@@ -3,7 +3,7 @@ import numpy as np
 from examples import example, random, values
 from octavo.graph import from_def
 from octavo.graph.text import to_text
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transforms.add_default_attributes import add_default_attributes
 
 

@@ -8,7 +8,7 @@ import pytest
 from examples import example, random, values
 from octavo.graph import Graph, from_def
 from octavo.graph.attrs import read_dtype
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transforms.backport_concatv2 import backport_concatv2
 from octavo.transform_graph.transforms.backport_tensor_array_v3 import backport_tensor_array_v3
 

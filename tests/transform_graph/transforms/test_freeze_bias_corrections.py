@@ -7,7 +7,7 @@ import pytest
 from examples import example
 from octavo.errors import CalibrationError
 from octavo.graph import Graph, const_value
-from octavo.graph.min_max_log import read_log_file
+from octavo.ranges.min_max_log import read_log_file
 from octavo.transform_graph.transforms.freeze_bias_corrections import freeze_bias_corrections
 
 NODE = "eightbit_bias_correction/c"

@@ -9,7 +9,7 @@ from examples import example, random, values
 from octavo.errors import SpecError
 from octavo.graph import Graph, const_value
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow
+from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transforms.quantize_nodes import quantize_nodes
 from octavo.transform_graph.transforms.quantize_weights import quantize_weights
 

@@ -7,8 +7,8 @@ from examples import example, random, values
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, const_value, from_def, to_def
 from octavo.graph.tensors import Array
-from octavo.runtime.tensorflow import import_tensorflow, quiet_tensorflow
-from octavo.transform_graph.proof import with_tables_filled
+from octavo.runtime.proof import with_tables_filled
+from octavo.tensorflow import import_tensorflow, quiet_tensorflow
 from octavo.transform_graph.transforms.sparsify_gather import sparsify_gather
 
 WEIGHTS = np.where(np.abs(random(50, 1)) < 0.7, np.float32(0), random(50, 1))

@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from octavo.errors import CalibrationError
 from octavo.graph import Graph, const_node
-from octavo.graph.min_max_log import read_log_file
+from octavo.ranges.min_max_log import read_log_file
 
 
 def freeze_bias_corrections(graph: Graph, *, min_max_log_file: str) -> Graph:

@@ -24,7 +24,7 @@ codes of smaller values are cut off.
 from __future__ import annotations
 
 from octavo.graph import Graph
-from octavo.transform_graph.frozen_extremes import freeze_extremes
+from octavo.intel_graphs.frozen_extremes import freeze_extremes
 
 
 def freeze_min(

@@ -38,13 +38,13 @@ from pydantic import ValidationError
 from octavo.errors import CalibrationError, SpecError
 from octavo.graph import Graph, const_node
 from octavo.graph.attrs import read_dtype
-from octavo.graph.min_max_log import MinMaxLog, Ranges, describe_skipped, read_log_file
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.spans import SCALAR_OPS
+from octavo.ranges.choose import choose_range
+from octavo.ranges.evidence import Codes, Evidence
+from octavo.ranges.extremes import order_statistics
+from octavo.ranges.min_max_log import MinMaxLog, Ranges, describe_skipped, read_log_file
 from octavo.recipe import Calibration
-from octavo.thresholds.choose import choose_range
-from octavo.thresholds.evidence import Codes, Evidence
-from octavo.thresholds.extremes import order_statistics
 
 RANGE_OPS = frozenset({"RequantizationRange", "RequantizationRangePerChannel"})
 

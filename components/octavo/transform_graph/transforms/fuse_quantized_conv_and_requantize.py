@@ -44,8 +44,8 @@ def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: 
     """
     from octavo.int8.integer_biases import with_integer_biases
     from octavo.int8.lowering import lower
-    from octavo.transform_graph.requantized import fuse_convs
-    from octavo.transform_graph.runnable import runnable
+    from octavo.intel_graphs.requantized import fuse_convs
+    from octavo.intel_graphs.runnable import runnable
 
     if target not in {"", "fused", "public"}:
         raise SpecError(f"fuse_quantized_conv_and_requantize: target is {target!r}; wanted 'fused' or 'public'")

@@ -47,8 +47,8 @@ from octavo.graph.pattern import Miss
 from octavo.graph.tensors import const_dtype
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.ops import quantized_matmul
-from octavo.transform_graph.int32_kernels import MATMULS
-from octavo.transform_graph.requantized import Requantized, const_tensor, each_requantize, retyped_readers
+from octavo.intel_graphs.int32_kernels import MATMULS
+from octavo.intel_graphs.requantized import Requantized, const_tensor, each_requantize, retyped_readers
 
 
 def fuse_quantized_matmul_and_requantize(graph: Graph) -> Graph:

@@ -33,7 +33,7 @@ from dataclasses import replace
 from octavo.graph import Graph, Node, output_index, producer_name
 from octavo.graph.attrs import dtype_attr, dtype_list_attr, int_attr, string_attr
 from octavo.graph.op_defs import CONTROL_FLOW, output_dtypes
-from octavo.transform_graph.runnable import runnable
+from octavo.intel_graphs.runnable import runnable
 
 SUFFIX = "__print__"
 """What a Print's name adds to the name of the node that it prints."""

@@ -34,13 +34,13 @@ import logging
 from collections.abc import Mapping
 
 from octavo.errors import SpecError
+from octavo.generic_eightbit.eightbit import Converter, is_decoded, without_unread
+from octavo.generic_eightbit.eightbit_kernels import GONE, KERNELS, check, quantized_inputs, trained_range
 from octavo.graph import Graph, Node, rewire
 from octavo.graph.attrs import read_dtype
 from octavo.graph.pattern import Miss
 from octavo.graph.sort import execution_order
 from octavo.runtime.shapes import Shape, static_shapes
-from octavo.transform_graph.eightbit import Converter, is_decoded, without_unread
-from octavo.transform_graph.eightbit_kernels import GONE, KERNELS, check, quantized_inputs, trained_range
 
 LOG = logging.getLogger(__name__)
 

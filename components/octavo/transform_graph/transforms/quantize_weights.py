@@ -25,11 +25,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from octavo.generic_eightbit.min_first import dequantize, encoded
 from octavo.graph import Graph, Node, const_value
 from octavo.graph.names import fresh_name
 from octavo.graph.op_defs import is_quantized
 from octavo.graph.tensors import const_dtype
-from octavo.transform_graph.min_first import dequantize, encoded
 
 
 def quantize_weights(graph: Graph, *, minimum_size: int = 1024) -> Graph:

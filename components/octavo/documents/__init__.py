@@ -1,0 +1,1 @@
+"""What steps write for each other and for people: one typed document a wire format."""

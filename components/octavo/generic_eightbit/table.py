@@ -1,0 +1,154 @@
+"""The float ops that TensorFlow's generic path has eight-bit ops for, and what those cannot do.
+
+Each row was checked against float on the CPU build of TensorFlow 2.21, with oneDNN's graph rewriting and without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from octavo.generic_eightbit.codes import fault_of
+from octavo.graph.attrs import Attrs, read_dtype
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import producer_name
+from octavo.graph.tensors import const_value
+from octavo.int8.chain import const_behind
+from octavo.runtime.shapes import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One op type's eight-bit form.
+
+    Attributes:
+        op: the quantized op.
+        suffix: what the name of its node ends in.
+        wide: whether its output is qint32, which a Requantize brings back to eight bits.
+        dtypes: quantized dtype attribute -> "quint8", or "out" for the output's.
+        copied: attributes that it takes from the float op.
+    """
+
+    op: str
+    suffix: str
+    wide: bool
+    dtypes: tuple[str, ...]
+    copied: tuple[str, ...] = ()
+
+
+POOL = ("ksize", "strides", "padding")
+
+ROWS: Mapping[str, Row] = {
+    "MatMul": Row("QuantizedMatMul", "mat_mul", True, ("T1", "T2", "Toutput"), ("transpose_a", "transpose_b")),
+    "Conv2D": Row("QuantizedConv2D", "conv", True, ("Tinput", "Tfilter", "out_type"), ("strides", "padding")),
+    "BiasAdd": Row("QuantizedBiasAdd", "bias_add", True, ("T1", "T2", "out_type")),
+    "BatchNormWithGlobalNormalization": Row(
+        "QuantizedBatchNormWithGlobalNormalization",
+        "batch_norm",
+        True,
+        ("Tinput", "out_type"),
+        ("variance_epsilon", "scale_after_normalization"),
+    ),
+    "MaxPool": Row("QuantizedMaxPool", "", False, ("T",), POOL),
+    "AvgPool": Row("QuantizedAvgPool", "", False, ("T",), POOL),
+    "Relu": Row("QuantizedRelu", "", False, ("Tinput", "out_type")),
+    "Relu6": Row("QuantizedRelu6", "", False, ("Tinput", "out_type")),
+    "Concat": Row("QuantizedConcat", "concat", False, ("T",), ("N",)),
+    "ConcatV2": Row("QuantizedConcat", "concatv2", False, ("T",), ("N",)),
+    "Reshape": Row("QuantizedReshape", "reshape", False, ("T",), ("Tshape",)),
+}
+
+FAKE_QUANTS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxArgs"})
+
+WITHOUT_KERNEL = {
+    "DepthwiseConv2dNative": "TensorFlow's depthwise kernels take qint8 filters: use --intel_cpu_eightbitize=True",
+    "FakeQuantWithMinMaxVarsPerChannel": "TensorFlow's generic eight-bit ops have one range for a tensor",
+}
+"""Ops that are listed as FP32 whatever is around them."""
+
+
+def node_name(node: Node, row: Row) -> str:
+    """The name of a float op's quantized node."""
+    return f"{node.name}_eightbit_quantized" + (f"_{row.suffix}" if row.suffix else "")
+
+
+def coded_inputs(node: Node) -> tuple[str, ...]:
+    """The inputs that are read as codes: all but axes and shapes."""
+    if node.op == "Concat":
+        return node.data_inputs[1:]
+    if node.op == "ConcatV2":
+        return node.data_inputs[:-1]
+    return node.data_inputs[:1] if node.op == "Reshape" or len(node.data_inputs) == 1 else node.data_inputs
+
+
+def computes_floats(node: Node) -> bool:
+    """Whether a node is of one of the types, and of float32; shapes are joined and reshaped by the same ops."""
+    return node.op in ROWS and read_dtype(node.attrs["T"]) == "float32"
+
+
+def fault(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
+    """The reason why the eight-bit op cannot stand for a float one, or None.
+
+    Args:
+        graph: the float graph.
+        node: one that computes floats.
+        shapes: those of the coded inputs, as far as they are known.
+    """
+    if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
+        return "its data format is not NHWC, the only one of the eight-bit ops"
+    if "padding" in node.attrs and node.attrs["padding"].s not in {b"SAME", b"VALID"}:
+        return "its padding is explicit; the eight-bit op knows SAME and VALID"
+    return _fault_of_kind(graph, node, shapes) or _fault_of_constants(graph, node)
+
+
+def _fault_of_kind(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
+    if node.op == "Conv2D":
+        return _conv_fault(node, *(shapes[t] for t in coded_inputs(node)))
+    if node.op in {"MaxPool", "AvgPool"}:
+        return _pool_fault(node.attrs)
+    if node.op in {"Concat", "ConcatV2"}:
+        return _concat_fault(graph, node, shapes)
+    return None
+
+
+def _conv_fault(node: Node, data: Shape, filters: Shape) -> str | None:
+    if "dilations" in node.attrs and set(node.attrs["dilations"].list.i) - {1}:
+        return "it is dilated; QuantizedConv2D on quint8 takes no dilations"
+    channels = data[3] if data else None
+    taken = filters[2] if filters else None
+    if channels is not None and taken is not None and channels != taken:
+        return f"it is a grouped convolution: {channels} channels in, filters of {taken}; QuantizedConv2D has no groups"
+    return None
+
+
+def _pool_fault(attrs: Attrs) -> str | None:
+    sizes = [*attrs["ksize"].list.i, *attrs["strides"].list.i]
+    return None if {sizes[0], sizes[3], sizes[4], sizes[7]} == {1} else "it pools over the batch or the channels"
+
+
+def _concat_fault(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
+    if len(coded_inputs(node)) < 2:
+        return "it joins a single tensor; QuantizedConcat wants two"
+    return None if concat_axis(graph, node, shapes) is not None else "its axis is not known before it runs"
+
+
+def concat_axis(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> int | None:
+    """The axis of a concat counted from the front, which QuantizedConcat wants; None when it is not known."""
+    const = const_behind(graph, node.data_inputs[0 if node.op == "Concat" else -1])
+    if const is None:
+        return None
+    axis = int(const_value(const))
+    if axis >= 0:
+        return axis
+    rank = next((len(shape) for t in coded_inputs(node) if (shape := shapes[t]) is not None), None)
+    return None if rank is None else axis + rank
+
+
+def _fault_of_constants(graph: Graph, node: Node) -> str | None:
+    """Why a constant that the op reads has no codes."""
+    for tensor in coded_inputs(node):
+        const = graph.nodes[producer_name(tensor)]
+        reason = fault_of(const_value(const)) if const.op == "Const" else None
+        if reason is not None:
+            return f"of its input {const.name!r}: {reason}"
+    return None
