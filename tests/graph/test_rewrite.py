@@ -2,7 +2,8 @@ import pytest
 
 from octavo.errors import GraphError
 from octavo.graph import Graph, Node
-from octavo.graph.pattern import Const, Match, Miss, Op, Value, op
+from octavo.graph.miss import Miss
+from octavo.graph.pattern import Const, Match, Op, Value, op
 from octavo.graph.rewrite import Edit, Outcome, Rule, apply_rules, rule
 from octavo.graph.text import parse_graph, to_text
 

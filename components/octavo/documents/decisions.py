@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from octavo import __version__
 from octavo.graph.graph import Graph
+from octavo.graph.miss import Kind
 from octavo.int8.chain import ANCHORS
 from octavo.notes import counted
 from octavo.recipe import Recipe
@@ -16,7 +17,6 @@ WHILES = frozenset({"While", "StatelessWhile"})
 """The ops that run functions in a loop."""
 
 Verdict = Literal["INT8", "FP32"]
-Kind = Literal["missed", "excluded", "no kernel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from octavo.graph import Graph, Node, const_value
 from octavo.graph.attrs import read_dtype
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
-from octavo.graph.pattern import Miss
 from octavo.runtime.shapes import Shape
 
 LARGEST_RANK = 5

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, Kind, in_functions
+from octavo.documents.decisions import Decision, in_functions
 from octavo.errors import RecipeError
 from octavo.generic_eightbit import fake_quant, table
 from octavo.generic_eightbit.codes import Range, range_of
 from octavo.graph.attrs import read_dtype
 from octavo.graph.frames import in_frames
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Kind
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value

@@ -16,24 +16,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from octavo.graph.graph import Node
+from octavo.graph.miss import Miss
 from octavo.graph.names import output_index, producer_name
 from octavo.graph.workspace import Workspace
-
-
-class Miss(Exception):  # noqa: N818  a rule that does not apply is no error: the engine files it under its anchor
-    """A rule does not apply here.
-
-    Args:
-        reason: one sentence.
-        at: the node or tensor that is to blame.
-    """
-
-    def __init__(self, reason: str, *, at: str) -> None:
-        super().__init__(f"{reason} (at {at!r})")
-        self.reason = reason
-        self.at = at
-        self.bound = 0
-        """How many nodes the match had bound: of several misses, the one that got farthest tells most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from octavo.graph.graph import Graph
-from octavo.graph.pattern import Match, Miss, Op, match_at, spine_of
+from octavo.graph.miss import Miss
+from octavo.graph.pattern import Match, Op, match_at, spine_of
 from octavo.graph.sort import execution_order
 from octavo.graph.workspace import Edit, Workspace
 

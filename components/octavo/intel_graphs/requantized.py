@@ -10,7 +10,7 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, producer_name
 from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
-from octavo.graph.pattern import Miss
+from octavo.graph.miss import Miss
 from octavo.graph.sort import execution_order
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE

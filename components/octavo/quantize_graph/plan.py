@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, Kind, in_functions
+from octavo.documents.decisions import Decision, in_functions
 from octavo.graph.frames import in_branches, in_frames
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Kind
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.int8.averages import AVERAGES, average_of

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import numpy as np
 
 from octavo.graph import Graph, Node, const_value, output_index
-from octavo.graph.pattern import Miss
+from octavo.graph.miss import Miss
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Workspace
 

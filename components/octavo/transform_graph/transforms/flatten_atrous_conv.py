@@ -29,8 +29,9 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import int_list_attr, read_dtype, string_attr
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
-from octavo.graph.pattern import Match, Miss, Value, op
+from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace

@@ -42,8 +42,8 @@ import numpy as np
 
 from octavo.graph import Graph, const_node
 from octavo.graph.attrs import string_attr
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
-from octavo.graph.pattern import Miss
 from octavo.graph.tensors import const_dtype
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.ops import quantized_matmul

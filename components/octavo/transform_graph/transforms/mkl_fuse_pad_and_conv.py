@@ -49,8 +49,9 @@ from dataclasses import replace
 
 from octavo.graph import Graph, Node, const_node, const_value
 from octavo.graph.attrs import dtype_attr, int_list_attr, read_dtype
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
-from octavo.graph.pattern import Miss, only_reader
+from octavo.graph.pattern import only_reader
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import quantize_weights

@@ -38,7 +38,7 @@ from octavo.generic_eightbit.eightbit import Converter, is_decoded, without_unre
 from octavo.generic_eightbit.eightbit_kernels import GONE, KERNELS, check, quantized_inputs, trained_range
 from octavo.graph import Graph, Node, rewire
 from octavo.graph.attrs import read_dtype
-from octavo.graph.pattern import Miss
+from octavo.graph.miss import Miss
 from octavo.graph.sort import execution_order
 from octavo.runtime.shapes import Shape, static_shapes
 

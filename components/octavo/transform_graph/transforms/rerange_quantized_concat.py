@@ -45,8 +45,8 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, const_value
 from octavo.graph.attrs import read_dtype
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import op_def
-from octavo.graph.pattern import Miss
 from octavo.graph.workspace import Edit, Workspace
 
 LOG = logging.getLogger(__name__)

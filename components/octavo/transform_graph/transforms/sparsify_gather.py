@@ -38,8 +38,9 @@ import numpy as np
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, const_value, output_index
 from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
-from octavo.graph.pattern import Match, Miss, Value, op
+from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import Rule, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
