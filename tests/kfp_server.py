@@ -177,8 +177,8 @@ class Service:
 
     def create_pipeline(self, body: bytes, **_: Any) -> Any:
         given = read_model("V2beta1Pipeline", json.loads(body))
-        name = given.display_name or given.name
-        if any(pipeline.display_name == name for pipeline in self.state.pipelines.values()):
+        name = given.name or given.display_name
+        if any(pipeline.name == name for pipeline in self.state.pipelines.values()):
             raise RefusalError(409, f"Already exist error: The name {name} already exists. Please specify a new name")
         given.pipeline_id, given.created_at = self.state.new_id("pipeline"), NOW
         self.state.pipelines[given.pipeline_id] = given

@@ -75,7 +75,15 @@ class KubeflowRun:
 
         return eventually(f"a running pod of {step}", SECONDS, look)
 
-    def has_done(self, step: str) -> None:
+    @property
+    def stored_bytes(self) -> int:
+        """What the states of its nodes take in the Workflow's object, compressed where Argo has compressed them."""
+        workflow = self.workflow
+        assert workflow is not None, "the run's Workflow is gone: its time to live is too short for this test"
+        status = workflow["status"]
+        return len(status.get("compressedNodes", "")) or len(json.dumps(status["nodes"], separators=(",", ":")))
+
+    def has_done(self, step: str, seconds: int = SECONDS) -> None:
         """Wait until a step has succeeded.
 
         Raises:
@@ -86,7 +94,7 @@ class KubeflowRun:
             assert self.state not in ENDED, self.state
             return "Succeeded" in {each["status"]["phase"] for each in self.tries(step)}
 
-        eventually(f"{step} of the run {self.id} done", SECONDS, look)
+        eventually(f"{step} of the run {self.id} done", seconds, look)
 
     def end(self) -> None:
         """End it, where it goes on."""

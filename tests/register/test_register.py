@@ -52,6 +52,17 @@ def register(host: str, run: Run, write: Write) -> Callable[..., list[str]]:
     return call
 
 
+@pytest.mark.parametrize(("name", "shown"), [("quantize-int8", "Quantize to INT8"), ("nightly-int8", "nightly-int8")])
+def test_a_pipeline_is_found_by_its_name_whatever_it_is_shown_as(
+    register: Callable[..., list[str]], state: State, name: str, shown: str
+) -> None:
+    register(pipeline=name)
+    register(pipeline=name)
+
+    (made,) = state.pipelines.values()
+    assert (made.name, made.display_name) == (name, shown)
+
+
 def test_a_first_installation_uploads_the_version_and_makes_experiment_and_schedules(
     register: Callable[..., list[str]], state: State
 ) -> None:

@@ -21,6 +21,12 @@ from octavo.errors import ClusterError
 OLDEST = (2, 15)
 """The oldest version of Kubeflow Pipelines on which runs work: earlier ones refuse a Secret's entry that is absent."""
 
+PIPELINE = "quantize-int8"
+"""The pipeline's name, where the chart's values give it no other."""
+
+TITLES = {PIPELINE: "Quantize to INT8"}
+"""What the user interface shows for a pipeline's name; one of another name is shown under that."""
+
 EXPERIMENT = "Runs of {pipeline}: trained FP32 TensorFlow models in, INT8 models out where they are accurate enough."
 """What the user interface says of an experiment that is made here."""
 
@@ -168,6 +174,12 @@ def everything(page: Callable[[str], Any], field_name: str) -> Iterator[Any]:
         token = answer.next_page_token or ""
         if not token:
             return
+
+
+def pipeline_id(client: Any, name: str, namespace: str) -> str | None:
+    """The id of the pipeline of a name, which a user's interface may show under another one; None without one."""
+    listed = client.list_pipelines(filter=equals("name", name), namespace=namespace or None)
+    return next((str(each.pipeline_id) for each in listed.pipelines or ()), None)
 
 
 def equals(name: str, value: str) -> str:

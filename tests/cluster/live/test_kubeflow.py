@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from cluster.kube import Document, apply, eventually, kubectl
-from cluster.kubeflow import NAMESPACE, NODE_NAME, KubeflowRelease, KubeflowRun, needs_kubeflow
+from cluster.kubeflow import ENDED, NAMESPACE, NODE_NAME, KubeflowRelease, KubeflowRun, needs_kubeflow
 from cluster.release import strict_namespace
 from cluster.store import Store
 from helm_chart import Helm
@@ -28,6 +29,11 @@ MINUTE = 60
 
 MOST_BYTES = 1 << 20
 """Beyond this Argo compresses a run's node states, and Kubeflow's interface and API show its steps no more."""
+
+SHARDS = [int(number) for number in os.environ.get("CLUSTER_KFP_SHARDS", "60,200").split(",")]
+
+MERGED = "merge-min-max-logs"
+"""The step behind the calibration's loop."""
 
 RESTRICTED = "octavo-restricted"
 
@@ -155,6 +161,27 @@ def test_a_step_without_the_memory_it_needs_is_told_by_name_and_tried_once(relea
     assert "the step 'Look up' failed" in done.stderr
     assert f"memory ran out, so raise resources.{UNCACHED}.limits.memory" in done.stderr
     assert len(release.run_of(done).tries(UNCACHED)) == 1
+
+
+@pytest.mark.parametrize("shards", SHARDS)
+def test_a_loop_of_many_shards_comes_to_its_end(release: KubeflowRelease, shards: int) -> None:
+    store = release.store
+    data = {"calibration_uri": store.uri("quickstart/validation.npz"), "calibration_limit": shards, "batch_size": 1}
+    run = release.begin(
+        shards=shards, evaluation_shards=1, reuse="false", target_uri=store.uri(f"kubeflow/target-of-{shards}"), **data
+    )
+    run.has_done(MERGED, seconds=60 * shards)
+
+    calibrated = [each for each in run.pods if re.search(r"\.calibrate\(0\)\.executor", _node_name(each))]
+    assert len({_node_name(each) for each in calibrated}) == shards
+    assert run.stored_bytes < MOST_BYTES
+    eventually(f"the end of {run.id}", 60 * MINUTE, lambda: run.state in ENDED)
+    assert run.state == "SUCCEEDED"
+    assert run.stored_bytes < MOST_BYTES
+
+
+def _node_name(pod: Document) -> str:
+    return str(pod["metadata"]["annotations"][NODE_NAME])
 
 
 def _refusal(pod: Document) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from octavo.cluster.doctor.finding import Finding, found
-from octavo.cluster.kubeflow import OLDEST, Endpoint, asked, connect, endpoint_options, equals, version
+from octavo.cluster.kubeflow import OLDEST, Endpoint, asked, connect, endpoint_options, pipeline_id, version
 from octavo.errors import ClusterError
 from octavo.options import COMMA_LIST
 
@@ -83,8 +83,6 @@ def _kubeflow(options: dict[str, Any]) -> str:
     answers = f"answers, {said}, {several}"
     if not options["pipeline"]:
         return answers
-    wanted = {"filter": equals("display_name", options["pipeline"]), "namespace": options["namespace"] or None}
-    listed = asked(host, lambda: client.list_pipelines(**wanted))
-    if not listed.pipelines:
+    if asked(host, lambda: pipeline_id(client, options["pipeline"], options["namespace"])) is None:
         raise ClusterError(f"answers, but has no pipeline {options['pipeline']!r}; install the chart, or upload it")
     return f"{answers}, and has the pipeline {options['pipeline']}"

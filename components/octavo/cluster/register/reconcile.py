@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import yaml
 
-from octavo.cluster.kubeflow import EXPERIMENT, equals, everything
+from octavo.cluster.kubeflow import EXPERIMENT, TITLES, equals, everything, pipeline_id
 from octavo.cluster.register.registration import Registration, Schedule
 from octavo.cluster.register.retire import retire
 from octavo.errors import ClusterError
@@ -40,14 +40,14 @@ def register(client: Any, registration: Registration, pipeline_file: Path | None
         ApiException: as the API refuses.
     """
     done: list[str] = []
-    pipeline_id, version_id = _version(client, registration, pipeline_file, namespace, done)
-    versions = _versions(client, registration, pipeline_id, version_id)
+    pipeline, version_id = _version(client, registration, pipeline_file, namespace, done)
+    versions = _versions(client, registration, pipeline, version_id)
     there = _owned(client, registration, namespace)
     former: list[tuple[str, Any]] = []
     if registration.schedules:
         experiment_id = _experiment(client, registration.experiment, registration.pipeline, namespace, done)
         for schedule in registration.schedules:
-            ids = (experiment_id, pipeline_id, versions[schedule.version])
+            ids = (experiment_id, pipeline, versions[schedule.version])
             outdated = _reconcile(client, registration, schedule, ids, there.pop(schedule.name, []), done)
             former += [(f"former {schedule.name}", run) for run in outdated]
     return done + retire(client, former + _all(there), namespace=namespace)
@@ -62,7 +62,7 @@ def _all(owned: dict[str, list[Any]]) -> list[tuple[str, Any]]:
     return [(f"schedule {name}", run) for name, runs in owned.items() for run in runs]
 
 
-def _versions(client: Any, registration: Registration, pipeline_id: str, version_id: str) -> dict[str, str]:
+def _versions(client: Any, registration: Registration, pipeline: str, version_id: str) -> dict[str, str]:
     """The id of each version that a schedule names; "" is the registration's own.
 
     Raises:
@@ -71,7 +71,7 @@ def _versions(client: Any, registration: Registration, pipeline_id: str, version
     found = {"": version_id}
     for schedule in registration.schedules:
         name = schedule.version
-        if name not in found and (pinned := _version_id(client, pipeline_id, name)) is not None:
+        if name not in found and (pinned := _version_id(client, pipeline, name)) is not None:
             found[name] = pinned
         if name not in found:
             raise ClusterError(
@@ -87,21 +87,21 @@ def _version(
 ) -> tuple[str, str]:
     """The ids of the pipeline and of its version, which are made where they are missing."""
     name, version = registration.pipeline, registration.version
-    pipeline_id = _pipeline_id(client, name, namespace)
-    if pipeline_id is not None and (version_id := _version_id(client, pipeline_id, version)) is not None:
-        return pipeline_id, version_id
+    found = pipeline_id(client, name, namespace)
+    if found is not None and (version_id := _version_id(client, found, version)) is not None:
+        return found, version_id
     if not registration.upload or file is None:
         raise ClusterError(
             f"the server has no version {version!r} of a pipeline {name!r}, and none is to be uploaded; apply its "
             "manifests to a server in Kubernetes-native mode, or register with `upload: true` and the compiled file"
         )
-    if pipeline_id is None:
-        pipeline_id = _create_pipeline(client, name, namespace)
+    if found is None:
+        found = _create_pipeline(client, name, namespace)
         done.append(f"created the pipeline {name}")
     about = _description(file)
-    made = client.upload_pipeline_version(str(file), version, pipeline_id=pipeline_id, description=about)
+    made = client.upload_pipeline_version(str(file), version, pipeline_id=found, description=about)
     done.append(f"uploaded the version {version}")
-    return pipeline_id, str(made.pipeline_version_id)
+    return found, str(made.pipeline_version_id)
 
 
 def _description(file: Path) -> str:
@@ -111,13 +111,8 @@ def _description(file: Path) -> str:
     return text if len(quote(text)) <= LONGEST_DESCRIPTION else text.partition("\n\n")[0]
 
 
-def _pipeline_id(client: Any, name: str, namespace: str) -> str | None:
-    found = client.list_pipelines(filter=equals("display_name", name), namespace=namespace or None, page_size=PAGE)
-    return next((str(pipeline.pipeline_id) for pipeline in found.pipelines or ()), None)
-
-
-def _version_id(client: Any, pipeline_id: str, name: str) -> str | None:
-    found = client.list_pipeline_versions(pipeline_id, filter=equals("display_name", name), page_size=PAGE)
+def _version_id(client: Any, pipeline: str, name: str) -> str | None:
+    found = client.list_pipeline_versions(pipeline, filter=equals("display_name", name), page_size=PAGE)
     return next((str(version.pipeline_version_id) for version in found.pipeline_versions or ()), None)
 
 
@@ -127,7 +122,7 @@ def _create_pipeline(client: Any, name: str, namespace: str) -> str:
 
     body = kfp_server_api.V2beta1Pipeline(
         name=name,
-        display_name=name,
+        display_name=TITLES.get(name, name),
         description="Turns trained FP32 TensorFlow models into INT8 models",
         namespace=namespace or None,
     )

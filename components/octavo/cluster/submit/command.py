@@ -10,7 +10,7 @@ import click
 import yaml
 from rich.console import Console
 
-from octavo.cluster.kubeflow import Endpoint, connect, endpoint_options
+from octavo.cluster.kubeflow import PIPELINE, Endpoint, connect, endpoint_options
 from octavo.errors import SpecError
 from octavo.progress import StepLines
 from octavo.storage import download, join
@@ -24,7 +24,7 @@ RESULTS = ("summary.json", "report.html")
 @click.command("submit")
 @endpoint_options(wait_seconds=10)
 @click.option("--argo-template", help="Start a Workflow of this WorkflowTemplate instead, through the kubeconfig.")
-@click.option("--pipeline", default="quantize-int8", show_default=True, help="The registered pipeline.")
+@click.option("--pipeline", default=PIPELINE, show_default=True, help="The registered pipeline.")
 @click.option("--version", "version", default="", help="Its version; the newest when left out.")
 @click.option("--experiment", default="octavo", show_default=True, help="Experiment; made when it is missing.")
 @click.option("--name", default="", help="The run's name; the model's and the time when left out.")

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from octavo.cluster.kubeflow import EXPERIMENT, asked, equals, everything, fetched, quiet
+from octavo.cluster.kubeflow import EXPERIMENT, asked, everything, fetched, pipeline_id, quiet
 from octavo.cluster.kubernetes import kubernetes_client, pod_log
 from octavo.cluster.submit.follow import AWAY_SECONDS, Failure, Progress, State, Step
 from octavo.cluster.submit.parameters import Wanted, checked
@@ -189,13 +189,12 @@ def _pod_names(node: str) -> list[str]:
 
 
 def _version(client: Any, namespace: str, pipeline: str, version: str) -> Any:
-    listed = client.list_pipelines(filter=equals("display_name", pipeline), namespace=namespace or None)
-    if not listed.pipelines:
+    found = pipeline_id(client, pipeline, namespace)
+    if found is None:
         raise SpecError(f"there is no pipeline {pipeline!r} on the server; install the chart, or upload pipeline.yaml")
-    pipeline_id = listed.pipelines[0].pipeline_id
 
     def page(token: str) -> Any:
-        return client.list_pipeline_versions(pipeline_id, page_token=token, page_size=100)
+        return client.list_pipeline_versions(found, page_token=token, page_size=100)
 
     versions = list(everything(page, "pipeline_versions"))
     chosen = [each for each in versions if version in ("", each.display_name)]
