@@ -18,6 +18,9 @@ CHART = Path(__file__).resolve().parents[1] / "charts" / "octavo"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
 """One file of values for each way to install the chart."""
 
+GOLDEN_NAMES = ("argo-s3", "kfp")
+"""The values whose manifests are kept whole, one for each flavour; of the others the tests look at what differs."""
+
 GOLDEN = Path(__file__).resolve().parent / "charts" / "golden"
 """What each of them renders to."""
 
