@@ -10,6 +10,7 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, producer_name
 from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.sort import execution_order
 from octavo.graph.workspace import Edit, Workspace
@@ -18,7 +19,6 @@ from octavo.int8.kernels import Target
 from octavo.int8.ops import Codes, Fusion, dequantize, fused_quantized_conv, public_quantized_conv, quantize_v2
 from octavo.int8.spans import Span
 from octavo.intel_graphs.int32_kernels import CONVS, REQUANTIZES, Int32Kernel, int32_kernel
-from octavo.transform_graph.constants import constant
 from octavo.transform_graph.private_buffers import private_codes
 
 LOG = logging.getLogger(__name__)

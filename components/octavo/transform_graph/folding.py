@@ -13,12 +13,12 @@ import numpy as np
 
 from octavo.graph import Node, const_node, output_index, producer_name
 from octavo.graph.attrs import read_dtype
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, only_reader
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
-from octavo.transform_graph.constants import constant
 
 LAYERS = "Conv2D|DepthwiseConv2dNative|MatMul"
 """The op types whose weights take a scale in."""

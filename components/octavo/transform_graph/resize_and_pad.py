@@ -15,6 +15,7 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import Attrs, read_dtype, string_attr
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Op, Pattern, Value, op
@@ -22,7 +23,6 @@ from octavo.graph.rewrite import Rule, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit
 from octavo.runtime.shapes import Shape, static_shapes
-from octavo.transform_graph.constants import constant
 
 LOG = logging.getLogger(__name__)
 

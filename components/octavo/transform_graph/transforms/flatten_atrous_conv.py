@@ -29,13 +29,13 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import int_list_attr, read_dtype, string_attr
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
-from octavo.transform_graph.constants import constant
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Rows above and below, columns left and right."""

@@ -33,14 +33,13 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, output_index, producer_name
 from octavo.graph.attrs import read_dtype
+from octavo.graph.constants import computed, foldable_nodes, without_control_edges
 from octavo.graph.frames import in_control_flow
 from octavo.graph.op_defs import attr_value, output_dtypes
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
 from octavo.runtime.shapes import Shape, static_shapes
-from octavo.transform_graph.constants import computed
-from octavo.transform_graph.foldable import constant_nodes, without_control_edges
 
 OUTPUT_SHAPES = "_output_shapes"
 
@@ -72,7 +71,7 @@ def fold_constants(
     graph = _with_arithmetic_done(graph, excluded, max_constant_size_in_bytes)
     excluded |= _known_to_be_large(graph, excluded, max_constant_size_in_bytes)
     while True:
-        constants = constant_nodes(graph, excluded)
+        constants = foldable_nodes(graph, excluded)
         values = _run(graph, _wanted(graph, constants))
         large = {producer_name(t) for t, value in values.items() if value.nbytes > max_constant_size_in_bytes}
         if not large:
@@ -109,7 +108,7 @@ def _answer(node: Node, shape: Shape) -> Node:
 
 
 def _with_arithmetic_done(graph: Graph, excluded: Collection[str], limit: int) -> Graph:
-    edges = constant_nodes(graph, excluded)
+    edges = foldable_nodes(graph, excluded)
     values = computed(graph, edges, limit=limit)
     wanted = _wanted(graph, values)
     return _with_values(graph, edges, {name: values[name] for name in wanted})
@@ -117,7 +116,7 @@ def _with_arithmetic_done(graph: Graph, excluded: Collection[str], limit: int) -
 
 def _known_to_be_large(graph: Graph, excluded: Collection[str], limit: int) -> set[str]:
     """The nodes whose value would be larger than the limit, as far as shapes can tell before anything is computed."""
-    names = [name for name in constant_nodes(graph, excluded) if graph.nodes[name].op != "Const"]
+    names = [name for name in foldable_nodes(graph, excluded) if graph.nodes[name].op != "Const"]
     if not names:
         return set()
     shapes = static_shapes(without_control_edges(graph, names), names)

@@ -37,11 +37,11 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import Match, Value, only_reader, op
 from octavo.graph.rewrite import apply_rules, rule
 from octavo.graph.workspace import Edit
-from octavo.transform_graph.constants import constant
 from octavo.transform_graph.folding import (
     FUSED_NORMS,
     LAYERS,

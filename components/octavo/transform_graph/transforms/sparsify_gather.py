@@ -38,13 +38,13 @@ import numpy as np
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, const_value, output_index
 from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import Rule, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
-from octavo.transform_graph.constants import constant
 from octavo.transform_graph.variables import VARIABLES, checkpoint_values, without_idle_variables
 
 SMALLEST = 1e-5
