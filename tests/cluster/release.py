@@ -181,7 +181,7 @@ class Release:
         chart = [CHART] if verb in ("install", "upgrade") else []
         done = self.helm.run(verb, RELEASE, *chart, f"--namespace={self.namespace}", *flags)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     def upgrade(self, *flags: object, **values: object) -> str:
         """`helm upgrade` with values besides, the earlier ones kept."""

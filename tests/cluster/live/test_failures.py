@@ -29,11 +29,11 @@ def test_a_step_that_cannot_go_on_is_told_with_its_reason_and_its_log(release: R
     said = done.stdout + done.stderr
 
     assert done.returncode == 2
-    assert "failed Fetch model" in said or "failed fetch-model" in said
+    assert "failed look-up" in said
     assert "exit code 2" in said
     assert f"{release.store.uri('no-such-model')}" in said
     assert "Traceback" not in said
-    assert len(release.runs()[-1].tries("fetch-model")) == 1
+    assert len(release.runs()[-1].tries("look-up")) == 1
     assert list_objects(release.store.uri("failed")) == []
 
 
