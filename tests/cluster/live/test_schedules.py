@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.kube import eventually, find
+from cluster.kube import eventually, find, kubectl
 from cluster.release import RELEASE, Release, Run
 
 OFTEN = "often"
@@ -15,9 +15,13 @@ OFTEN = "often"
 @pytest.fixture(scope="module")
 def release(release_of: Callable[..., Release]) -> Release:
     made = release_of("schedules")
-    parameters = {name: value for name, value in made.parameters.items() if name != "shards"}
-    made.upgrade(schedules=[{"name": OFTEN, "cron": "* * * * *", "parameters": {**parameters, "shards": 1}}])
+    made.upgrade(schedules=[schedule(made)])
     return made
+
+
+def schedule(release: Release, **more: object) -> dict[str, object]:
+    """One that starts a run of a single shard each minute."""
+    return {"name": OFTEN, "cron": "* * * * *", "parameters": {**release.parameters, "shards": 1}, **more}
 
 
 def test_a_schedule_that_an_upgrade_brings_starts_runs_that_find_the_store(release: Release) -> None:
@@ -33,7 +37,13 @@ def test_a_schedule_that_an_upgrade_brings_starts_runs_that_find_the_store(relea
     assert given["model_uri"] == release.parameters["model_uri"]
 
 
-def test_a_schedule_that_is_no_longer_listed_goes(release: Release) -> None:
-    release.upgrade(schedules=[])
+def test_a_schedule_whose_run_goes_on_stays_until_that_has_ended(release: Release) -> None:
+    with pytest.raises(AssertionError, match=r"would be deleted, and with it its workflow .*, which is going on"):
+        release.upgrade(schedules=[])
+    release.upgrade(schedules=[schedule(release, enabled=False)])
+    (there,) = find(release.namespace, "cronworkflows")
+    assert there["spec"]["suspend"]
 
+    kubectl("-n", release.namespace, "delete", "workflows", "--all")
+    release.upgrade(schedules=[])
     assert find(release.namespace, "cronworkflows") == []
