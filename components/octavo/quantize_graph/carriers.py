@@ -11,7 +11,8 @@ from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
-from octavo.int8.chain import POOLS, const_behind
+from octavo.int8.chain import const_behind
+from octavo.int8.rules.pool import POOLS
 
 
 @dataclass(frozen=True, slots=True)

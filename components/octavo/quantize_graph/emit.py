@@ -24,11 +24,11 @@ from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.tensors import const_node
-from octavo.int8.averages import MARK
 from octavo.int8.chain import Chain
 from octavo.int8.corrections import PREFIX, correction_nodes
 from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
+from octavo.int8.rules.average import MARK
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
 from octavo.quantize_graph.names import refuse_quantized, with_made
