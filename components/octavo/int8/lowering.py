@@ -37,6 +37,7 @@ from octavo.int8.chain import ANCHORS
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.kernels import Target
+from octavo.int8.node_names import is_added, true_range
 from octavo.int8.ops import dequantize
 from octavo.int8.rules import average, channel_pads, concat, conv, matmul, moving, packed_pads, pads, pool
 from octavo.int8.rules.rule import Rule
@@ -82,14 +83,14 @@ def drop_observers(graph: Graph) -> Graph:
     if graph.outputs:
         return graph.without_dead_nodes()
     readers = {name: len(users) for name, users in graph.consumers.items()}
-    dead = [name for name, count in readers.items() if count == 0 and "_eightbit_" in name]
+    dead = [name for name, count in readers.items() if count == 0 and is_added(name)]
     gone = set()
     while dead:
         name = dead.pop()
         gone.add(name)
         for source in {producer_name(t) for t in graph.nodes[name].inputs}:
             readers[source] -= 1
-            if readers[source] == 0 and "_eightbit_" in source:
+            if readers[source] == 0 and is_added(source):
                 dead.append(source)
     return replace(graph, nodes={name: node for name, node in graph.nodes.items() if name not in gone})
 
@@ -193,8 +194,6 @@ class _Lowerer:
         if span.shift == 0.0:
             codes = self.site.output(name, span).codes
             return dequantize(node.name, name, codes.low, codes.high, dtype=span.dtype)
-        low, high = (
-            self.site.scalar(f"{name}_true_low", -span.shift),
-            self.site.scalar(f"{name}_true_high", span.high - span.shift),
-        )
+        ends = zip(true_range(name), (-span.shift, span.high - span.shift), strict=True)
+        low, high = (self.site.scalar(end, value) for end, value in ends)
         return dequantize(node.name, name, low, high, dtype=span.dtype, mode="MIN_FIRST")

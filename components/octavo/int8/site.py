@@ -14,6 +14,7 @@ from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.chain import ANCHORS, Chain, climb, const_behind
 from octavo.int8.kernels import Operand, Target
+from octavo.int8.node_names import ZERO, kernel_range
 from octavo.int8.ops import Codes
 from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
 from octavo.runtime.sample_shapes import sample_shapes
@@ -99,12 +100,14 @@ class Site:
 
     def output(self, name: str, span: Span) -> Operand:
         """The codes that a node makes."""
-        low, high = self.scalar(f"{name}_low", span.low), self.scalar(f"{name}_high", span.high)
+        low, high = (
+            self.scalar(end, value) for end, value in zip(kernel_range(name), (span.low, span.high), strict=True)
+        )
         return Operand(Codes(name, low, high, span.dtype), span)
 
     def scalar(self, name: str, value: float) -> str:
         """The name of a float32 scalar Const; all zeros are one."""
-        name = "eightbit_zero" if value == 0.0 else name
+        name = ZERO if value == 0.0 else name
         made = const_node(name, np.float32(value))
         if self.graph.nodes.get(name) == made:
             return name
