@@ -86,6 +86,18 @@ def filters_of(graph: Graph, anchor: Node) -> Filters:
     return Filters(Codes(codes.name, low.name, high.name, "qint8"), values, _layout(anchor))
 
 
+def made_filters(name: str, values: Array, layout: Layout) -> tuple[Filters, list[Node]]:
+    """Weights of zeros and of one number above zero, for the kernel of a name, with their constants."""
+    high = values.max()
+    codes = Codes(f"{name}_filter", f"{name}_filter_low", f"{name}_filter_high", "qint8")
+    constants = [
+        const_node(codes.tensor, np.where(values > 0, 127, 0).astype(np.int8), "qint8"),
+        const_node(codes.low, -high),
+        const_node(codes.high, high),
+    ]
+    return Filters(codes, values, layout), constants
+
+
 def conv_kernel(
     name: str,
     data: Operand,

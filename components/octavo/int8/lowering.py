@@ -3,19 +3,19 @@
 A QDQ graph is float arithmetic between QuantizeV2/Dequantize pairs. Each QuantizeV2 of eight bits is looked at in
 execution order. What computes its float input decides what it becomes, each rule in a file of `rules`:
 
-    conv           conv chain over Dequantize             one kernel with bias, sum, Relu and requantization inside;
-                                                          an image's conv may read pairs of columns
-    matmul         matmul chain over Dequantize           one kernel with bias, activation and requantization inside
-    concat         ConcatV2 over Dequantize               QuantizedConcatV2
-    average        Mean, AvgPool of whole images          a depthwise conv with a filter of ones
-    pool           MaxPool, AvgPool over Dequantize       QuantizedMaxPool, QuantizedAvgPool
-    channel_pads   Pad of channels only                   a conv with an identity filter
-    packed_pads    Pad of rows and columns                a Pad of the codes, as 32-bit integers of four
-    pads           other Pads                             the same op on the codes
-    moving         Reshape, Squeeze, StridedSlice         the same op on the codes
-                   Transpose, ResizeNearestNeighbor,      the same op on the codes, as plain integers between two
-                   DepthToSpace, SpaceToDepth             Bitcasts
-    none           anything else                          it stays: this is where float data enter
+    conv     conv chain over Dequantize             one kernel with bias, sum, Relu and requantization inside;
+                                                    an image's conv may read pairs of columns
+    matmul   matmul chain over Dequantize           one kernel with bias, activation and requantization inside
+    concat   ConcatV2 over Dequantize               QuantizedConcatV2
+    average  Mean, AvgPool of whole images          a depthwise conv with a filter of ones
+    pool     MaxPool, AvgPool over Dequantize       QuantizedMaxPool, QuantizedAvgPool
+    pads     Pad of channels only                   a conv with an identity filter
+             Pad of rows and columns                a Pad of the codes, as 32-bit integers of four
+             other Pads                             the same op on the codes
+    moving   Reshape, Squeeze, StridedSlice         the same op on the codes
+             Transpose, ResizeNearestNeighbor,      the same op on the codes, as plain integers between two
+             DepthToSpace, SpaceToDepth             Bitcasts
+    none     anything else                          it stays: this is where float data enter
 
 A matmul chain that float ops read becomes a kernel that writes float32, a mean one with a Dequantize behind it.
 Whatever does not fit stays as it is, which is float arithmetic and always right.
@@ -39,7 +39,7 @@ from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.kernels import Target
 from octavo.int8.node_names import is_added, true_range
 from octavo.int8.ops import dequantize
-from octavo.int8.rules import average, channel_pads, concat, conv, matmul, moving, packed_pads, pads, pool
+from octavo.int8.rules import average, concat, conv, matmul, moving, pads, pool
 from octavo.int8.rules.rule import Rule
 from octavo.int8.site import Site
 from octavo.int8.spans import constant_scalar
@@ -50,8 +50,6 @@ RULES: tuple[Rule, ...] = (
     *concat.RULES,
     *average.RULES,
     *pool.RULES,
-    *channel_pads.RULES,
-    *packed_pads.RULES,
     *pads.RULES,
     *moving.RULES,
 )

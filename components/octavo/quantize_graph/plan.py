@@ -23,7 +23,7 @@ from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
 from octavo.int8.rules.average import AVERAGES, average_of
 from octavo.int8.rules.pool import POOLS
-from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
+from octavo.quantize_graph.carriers import ALWAYS, CARRIERS, carried_inputs, carrier_fault, carries_floats
 from octavo.quantize_graph.constants import constant_nodes
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.rules import Rules
@@ -165,7 +165,7 @@ class _Planner:
             if node.name in by_root:  # behind all that the chain reads, its summand included
                 chain = by_root[node.name]
                 wanted |= {t for t in (chain.anchor.data_inputs[0], chain.summand) if t is not None}
-            elif node.name in able and (node.name in wanted or CARRIERS[node.op].always):
+            elif node.name in able and (node.name in wanted or node.op in ALWAYS):
                 carriers.append(node)
                 wanted.update(carried_inputs(node))
             elif node.op in AVERAGES and node.data_inputs[0] in available and self._can_average(node):

@@ -31,7 +31,7 @@ class Rules:
         self._recipe = recipe
         self._first = first_layers(graph, order) if recipe.first_layer == "fp32" else frozenset()
         self._last = last_layers(order) if recipe.last_layer == "fp32" else frozenset()
-        _check(recipe, [n for n in order if n.op in ANCHORS | CARRIERS.keys() | AVERAGES])
+        _check(recipe, [n for n in order if n.op in ANCHORS | CARRIERS | AVERAGES])
 
     def exclusion(self, node: Node) -> str | None:
         """The rule that keeps a node FP32, as words that begin with "recipe"; None when there is none."""

@@ -1,13 +1,14 @@
-"""One lowering a file: what is quantized behind an op, or read by float ops alone, and the kernels in its place.
+"""What becomes of an op between codes, one kind of op a file.
 
-To add one, write in a file here
+Adding a lowering is adding to a file here, and to its test:
 
-    @rule(lambda site, op: ...)                          # the ops that it is for
-    def hard_swish(site: Site, name: str, op: Node) -> Lowered:
-        data = site.operand(op.data_inputs[0])           # raises a Miss where codes are not what comes in
-        return Lowered([..., Node(name, ...)], span)     # the last node has the name of the one that goes
+    @rule(reads_codes("ReverseV2"))                        # or any test of the Site and the op
+    def reversed_codes(site: Site, name: str, op: Node) -> Lowered:
+        data = site.operand(op.data_inputs[0])             # raises a Miss where no codes come in
+        return Lowered([..., Node(name, ...)], data.span)  # the last node is called `name`
 
-and name it in the file's RULES, before those that are to be tried after it; of a new file, in lowering.RULES as well.
-With `floats=True` it is for what float ops read. Where it does not fit, it raises a Miss with the reason. Nothing else
-knows the rules: spans, shapes, constants and chains are the Site's, and kernels are made of plain values.
+and naming it in the file's RULES, before what is to be tried after it; lowering.RULES names the files. A rule raises a
+Miss where it does not fit. It takes the place of a QuantizeV2 behind the op, whose range `site.spans[name]` is, or,
+with `floats=True`, of the op itself where float ops read it. Kernels are made of plain values (`kernels`, `ops`).
+An op that is added to POOLS or to the MOVERS is one that the planner quantizes, too.
 """

@@ -21,8 +21,8 @@ from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.chain import const_behind
-from octavo.int8.kernels import Filters, Operand, Target, conv_kernel
-from octavo.int8.ops import Codes, Window, dequantize, window_sums
+from octavo.int8.kernels import Filters, Operand, Target, conv_kernel, made_filters
+from octavo.int8.ops import Window, dequantize, window_sums
 from octavo.int8.rules.rule import Lowered, rule
 from octavo.int8.site import Site
 from octavo.runtime.shapes import Shape
@@ -100,7 +100,7 @@ def average_codes(
 ) -> list[Node]:
     """The mean as codes of the output's range; the last node is named `name`."""
     made = f"{name}_unflattened" if average.flat else name
-    filters = _filters(name, average)
+    filters, constants = _ones(name, average)
     kernel = conv_kernel(
         made,
         data,
@@ -111,15 +111,15 @@ def average_codes(
         target=target,
         controls=controls,
     )
-    return [*_constants(filters), *kernel, *_flattened(name, made, average, output.span.dtype)]
+    return [*constants, *kernel, *_flattened(name, made, average, output.span.dtype)]
 
 
 def average_floats(name: str, average: Average, data: Operand, *, controls: tuple[str, ...] = ()) -> list[Node]:
     """The mean as float32, for data without a shift; the last node is named `name`."""
     made = f"{name}_unflattened" if average.flat else name
-    sums, filters = f"{name}_sums", _filters(name, average)
+    sums, (filters, constants) = f"{name}_sums", _ones(name, average)
     return [
-        *_constants(filters),
+        *constants,
         window_sums(sums, data.codes, filters.codes, _window(average), controls=controls),
         dequantize(made, sums, f"{sums}:1", f"{sums}:2", dtype="qint32", mode="MIN_FIRST"),
         *_flattened(name, made, average, "float32"),
@@ -138,19 +138,9 @@ def _window(average: Average) -> Window:
     return Window((1, average.height, average.width, 1), "VALID")
 
 
-def _filters(name: str, average: Average) -> Filters:
+def _ones(name: str, average: Average) -> tuple[Filters, list[Node]]:
     shape = (average.height, average.width, average.channels, 1)
-    values = np.full(shape, 1 / (average.height * average.width), np.float32)
-    return Filters(Codes(f"{name}_filter", f"{name}_filter_low", f"{name}_filter_high", "qint8"), values, "HWCM")
-
-
-def _constants(filters: Filters) -> list[Node]:
-    high = filters.values.flat[0]
-    return [
-        const_node(filters.codes.tensor, np.full(filters.values.shape, 127, np.int8), "qint8"),
-        const_node(filters.codes.low, -high),
-        const_node(filters.codes.high, high),
-    ]
+    return made_filters(name, np.full(shape, 1 / (average.height * average.width), np.float32), "HWCM")
 
 
 def _flattened(name: str, tensor: str, average: Average, dtype: str) -> list[Node]:

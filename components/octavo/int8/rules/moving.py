@@ -7,7 +7,7 @@ from dataclasses import replace
 from octavo.graph.attrs import dtype_attr
 from octavo.graph.graph import Node
 from octavo.int8.ops import bitcast
-from octavo.int8.rules.rule import Lowered, rule
+from octavo.int8.rules.rule import Lowered, reads_codes, rule
 from octavo.int8.site import Site
 
 MOVERS = frozenset({"Reshape", "Squeeze", "StridedSlice"})
@@ -15,14 +15,14 @@ PLAIN_MOVERS = frozenset({"Transpose", "ResizeNearestNeighbor", "DepthToSpace", 
 """Ops that TensorFlow has for plain integers, and not for quantized types."""
 
 
-@rule(lambda site, op: op.op in MOVERS and site.is_quantized(op.data_inputs[0]))
+@rule(reads_codes(*MOVERS))
 def moved(site: Site, name: str, op: Node) -> Lowered:
     """The same op on the codes."""
     data = site.operand(op.data_inputs[0])
     return Lowered([on_codes(op, name, data.codes.tensor, data.span.dtype)], data.span)
 
 
-@rule(lambda site, op: op.op in PLAIN_MOVERS and site.is_quantized(op.data_inputs[0]))
+@rule(reads_codes(*PLAIN_MOVERS))
 def moved_as_integers(site: Site, name: str, op: Node) -> Lowered:
     """The same op on the codes as plain integers, between two Bitcasts."""
     data = site.operand(op.data_inputs[0])

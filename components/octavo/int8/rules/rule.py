@@ -46,3 +46,8 @@ class Rule:
 def rule(takes: Takes, *, floats: bool = False) -> Callable[[Rewrite], Rule]:
     """Make a function a rule; see `Rule`."""
     return lambda rewrite: Rule(rewrite.__name__, takes, rewrite, floats)
+
+
+def reads_codes(*ops: str) -> Takes:
+    """For ops of some types whose first input is a Dequantize of a known span; others are where float data enter."""
+    return lambda site, op: op.op in ops and site.is_quantized(op.data_inputs[0])
