@@ -21,7 +21,7 @@ from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.chain import const_behind
-from octavo.int8.kernels import Filters, Operand, Target, conv_kernel, made_filters
+from octavo.int8.kernels import Filters, Operand, conv_kernel, made_filters
 from octavo.int8.ops import Window, dequantize, window_sums
 from octavo.int8.rules.rule import Lowered, rule
 from octavo.int8.site import Site
@@ -57,10 +57,20 @@ class Average:
 def average(site: Site, name: str, op: Node) -> Lowered:
     """A depthwise conv that makes codes."""
     data, averaged = _data(site, op)
-    span = site.spans[name]
-    output = site.output(name, span)
-    nodes = average_codes(name, averaged, data, output, target=site.target, controls=op.control_inputs)
-    return Lowered(nodes, span)
+    output = site.output(name, site.spans[name])
+    made = f"{name}_unflattened" if averaged.flat else name
+    filters, constants = _ones(name, averaged)
+    kernel = conv_kernel(
+        made,
+        data,
+        filters,
+        output,
+        window=_window(averaged),
+        relu=output.span.dtype == "quint8",  # as Intel's ops write unsigned codes behind a Relu only
+        target=site.target,
+        controls=op.control_inputs,
+    )
+    return Lowered([*constants, *kernel, *_flattened(name, made, averaged, output.span.dtype)], output.span)
 
 
 @rule(lambda _, op: MARK in op.attrs, floats=True)
@@ -68,9 +78,8 @@ def float_average(site: Site, name: str, op: Node) -> Lowered:
     """A depthwise conv that makes sums of 32 bits, and a Dequantize of them."""
     data, averaged = _data(site, op)
     if data.span.shift != 0.0:
-        raise Miss(
-            "code 0 of its input does not stand for zero, and its 32-bit sums go without a bias", at=op.data_inputs[0]
-        )
+        reason = "code 0 of its input does not stand for zero, and its 32-bit sums go without a bias"
+        raise Miss(reason, at=op.data_inputs[0])
     return Lowered(average_floats(name, averaged, data, controls=op.control_inputs))
 
 
@@ -93,25 +102,6 @@ def average_of(graph: Graph, node: Node, shape: Shape) -> Average | None:
         return None
     whole = list(node.attrs["ksize"].list.i) == [1, height, width, 1] and node.attrs["padding"].s == b"VALID"
     return Average(height, width, channels, flat=False) if whole else None
-
-
-def average_codes(
-    name: str, average: Average, data: Operand, output: Operand, *, target: Target, controls: tuple[str, ...]
-) -> list[Node]:
-    """The mean as codes of the output's range; the last node is named `name`."""
-    made = f"{name}_unflattened" if average.flat else name
-    filters, constants = _ones(name, average)
-    kernel = conv_kernel(
-        made,
-        data,
-        filters,
-        output,
-        window=_window(average),
-        relu=output.span.dtype == "quint8",  # as Intel's ops write unsigned codes behind a Relu only
-        target=target,
-        controls=controls,
-    )
-    return [*constants, *kernel, *_flattened(name, made, average, output.span.dtype)]
 
 
 def average_floats(name: str, average: Average, data: Operand, *, controls: tuple[str, ...] = ()) -> list[Node]:
