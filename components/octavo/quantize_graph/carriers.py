@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
-from octavo.int8.chain import POOLS, const_behind
+from octavo.int8.chain import const_behind
+from octavo.int8.rules.moving import MOVERS, PLAIN_MOVERS
+from octavo.int8.rules.pool import POOLS
 
+CARRIERS = POOLS | MOVERS | PLAIN_MOVERS | {"ConcatV2", "Pad"}
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """`always`: worth doing in INT8 even when a float op reads the result, since it makes the tensor smaller."""
-
-    always: bool = False
-
-
-CARRIERS: Mapping[str, Carrier] = {
-    "MaxPool": Carrier(always=True),
-    "AvgPool": Carrier(),
-    "ConcatV2": Carrier(always=True),
-    "Pad": Carrier(),
-    "Reshape": Carrier(),
-    "Squeeze": Carrier(),
-    "StridedSlice": Carrier(),
-    "Transpose": Carrier(),
-    "ResizeNearestNeighbor": Carrier(),
-    "DepthToSpace": Carrier(),
-    "SpaceToDepth": Carrier(),
-}
+ALWAYS = frozenset({"MaxPool", "ConcatV2"})
+"""Carriers worth doing in INT8 even when a float op reads the result, since they make the tensor smaller."""
 
 
 def carried_inputs(node: Node) -> tuple[str, ...]:

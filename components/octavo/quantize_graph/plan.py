@@ -20,10 +20,11 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Kind
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
-from octavo.int8.averages import AVERAGES, average_of
-from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, POOLS, Chain, climb
+from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import why_not
-from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carrier_fault, carries_floats
+from octavo.int8.rules.average import AVERAGES, average_of
+from octavo.int8.rules.pool import POOLS
+from octavo.quantize_graph.carriers import ALWAYS, CARRIERS, carried_inputs, carrier_fault, carries_floats
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
@@ -164,7 +165,7 @@ class _Planner:
             if node.name in by_root:  # behind all that the chain reads, its summand included
                 chain = by_root[node.name]
                 wanted |= {t for t in (chain.anchor.data_inputs[0], chain.summand) if t is not None}
-            elif node.name in able and (node.name in wanted or CARRIERS[node.op].always):
+            elif node.name in able and (node.name in wanted or node.op in ALWAYS):
                 carriers.append(node)
                 wanted.update(carried_inputs(node))
             elif node.op in AVERAGES and node.data_inputs[0] in available and self._can_average(node):

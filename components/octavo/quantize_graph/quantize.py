@@ -92,7 +92,7 @@ def quantize_file(
 
 def _with_default_attrs(graph: Graph) -> Graph:
     """The graph with the attributes of the ops that matter here written out, since many tools leave defaults away."""
-    ops = ANCHORS | CARRIERS.keys()
+    ops = ANCHORS | CARRIERS
     nodes = {n.name: with_default_attrs(n) if n.op in ops else n for n in graph.nodes.values()}
     return replace(graph, nodes=nodes)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from octavo.errors import RecipeError
 from octavo.graph.graph import Graph, Node
-from octavo.int8.averages import AVERAGES
 from octavo.int8.chain import ANCHORS
+from octavo.int8.rules.average import AVERAGES
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.layers import first_layers, last_layers
 from octavo.recipe import Override, Recipe
@@ -31,7 +31,7 @@ class Rules:
         self._recipe = recipe
         self._first = first_layers(graph, order) if recipe.first_layer == "fp32" else frozenset()
         self._last = last_layers(order) if recipe.last_layer == "fp32" else frozenset()
-        _check(recipe, [n for n in order if n.op in ANCHORS | CARRIERS.keys() | AVERAGES])
+        _check(recipe, [n for n in order if n.op in ANCHORS | CARRIERS | AVERAGES])
 
     def exclusion(self, node: Node) -> str | None:
         """The rule that keeps a node FP32, as words that begin with "recipe"; None when there is none."""

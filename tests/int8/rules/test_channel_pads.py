@@ -10,9 +10,9 @@ import pytest
 from examples import example, random
 from graphs import Stages, build, quantized, run
 from octavo.graph.graph import Graph
-from octavo.int8 import channel_pads
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
+from octavo.int8.rules import pads
 
 Body = Callable[[Any, Any], Any]
 
@@ -65,7 +65,7 @@ def count(graph: Graph, *ops: str) -> int:
 def test_the_conv_gives_the_codes_of_the_pad(net: Body, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     made = stages(net, target=target)
     assert count(made.int8, "Pad", "MaxPool", "AvgPool", "QuantizedMaxPool", "QuantizedAvgPool") == 0
-    monkeypatch.setattr(channel_pads, "MOST_CHANNELS", 0)
+    monkeypatch.setattr(pads, "MOST_CHANNELS", 0)
     padded = lower(made.frozen, target=target).graph
     assert count(padded, "Pad") == 1
     np.testing.assert_array_equal(run(made.int8, made.x)[0], run(padded, made.x)[0])
@@ -126,9 +126,9 @@ def a_row_of_three_axes(tf: Any, x: Any) -> Any:
 
 
 def too_many_channels(tf: Any, x: Any) -> Any:
-    y = tf.nn.relu(tf.nn.conv2d(x, random(1, 1, 3, channel_pads.MOST_CHANNELS + 1), 1, "SAME"))
+    y = tf.nn.relu(tf.nn.conv2d(x, random(1, 1, 3, pads.MOST_CHANNELS + 1), 1, "SAME"))
     y = tf.pad(y, [*CHANNELS, [2, 2]])
-    return tf.nn.conv2d(y, random(1, 1, channel_pads.MOST_CHANNELS + 5, 4, seed=1), 1, "VALID")
+    return tf.nn.conv2d(y, random(1, 1, pads.MOST_CHANNELS + 5, 4, seed=1), 1, "VALID")
 
 
 @pytest.mark.parametrize("net", [rows_too, a_row_of_three_axes, too_many_channels])
@@ -153,7 +153,7 @@ def read_by_another(tf: Any, x: Any) -> Any:
 def test_a_pool_that_is_needed_stays_before_the_conv(net: Body, monkeypatch: pytest.MonkeyPatch) -> None:
     made = stages(net)
     assert (count(made.int8, "Pad"), count(made.int8, "QuantizedMaxPool")) == (0, 1)
-    monkeypatch.setattr(channel_pads, "MOST_CHANNELS", 0)
+    monkeypatch.setattr(pads, "MOST_CHANNELS", 0)
     np.testing.assert_array_equal(run(made.int8, made.x)[0], run(lower(made.frozen).graph, made.x)[0])
 
 
