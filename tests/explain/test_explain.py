@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from octavo.cli import cli
-from octavo.documents import decisions
 from octavo.errors import DataError
 from octavo.explain.advice import WAYS_OUT, way_out
 from octavo.explain.explain import explain
@@ -20,9 +19,9 @@ from octavo.generic_eightbit import codes, fake_quant
 from octavo.generic_eightbit import plan as generic_plan
 from octavo.generic_eightbit import table as generic_table
 from octavo.int8 import checks
-from octavo.quantize_graph import carriers, plan, rules
+from octavo.quantize_graph import carriers, functions, plan, rules
 
-SOURCES = (plan, checks, carriers, decisions, rules, codes, fake_quant, generic_plan, generic_table)
+SOURCES = (plan, checks, carriers, functions, rules, codes, fake_quant, generic_plan, generic_table)
 
 NODES: list[dict[str, Any]] = [
     {"name": "conv", "op": "Conv2D", "verdict": "INT8", "rule": "Conv2D + BiasAdd + Relu"},

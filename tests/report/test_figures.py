@@ -1,8 +1,9 @@
 import pytest
 
+from octavo.documents.decisions import Decisions
 from octavo.errors import DataError
 from octavo.report import figures
-from octavo.report.documents import Decisions, Evaluation
+from octavo.report.documents import Evaluation
 from report_inputs import verdict
 
 

@@ -1,20 +1,18 @@
-"""What became of each op that could be INT8, and why."""
+"""What became of each op that could be INT8, and why, as decisions.json holds it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from octavo import __version__
-from octavo.graph.graph import Graph
-from octavo.graph.miss import Kind
-from octavo.int8.chain import ANCHORS
-from octavo.notes import counted
-from octavo.recipe import Recipe
+from pydantic import BaseModel, ConfigDict
 
-WHILES = frozenset({"While", "StatelessWhile"})
-"""The ops that run functions in a loop."""
+from octavo import __version__
+from octavo.errors import GraphError
+from octavo.files import write_json
+from octavo.graph.miss import Kind
+from octavo.reading import read_document
 
 Verdict = Literal["INT8", "FP32"]
 
@@ -47,49 +45,42 @@ class Decision:
 
     def line(self) -> str:
         """The verdict as one line of text."""
-        why = self.rule if self.verdict == "INT8" else f"{self.kind}: {self.reason}"
-        if self.stopped:
-            why = f"{why}; left in float: {self.stopped}"
-        return f"{self.verdict}  {self.name}  ({self.op})  {why}"
+        left = f"; left in float: {self.stopped}" if self.stopped else ""
+        return f"{self.verdict}  {self.name}  ({self.op})  {self.why()}{left}"
+
+    def why(self) -> str:
+        """What the kernel took in, or why there is none."""
+        if self.verdict == "INT8":
+            return self.rule or ""
+        return f"{self.kind}: {self.reason}" if self.kind else self.reason or ""
 
 
-def in_functions(graph: Graph) -> list[Decision]:
-    """The verdicts on ops inside the function library: bodies of loops, conditionals and calls run as they are."""
-    functions = () if graph.library is None else graph.library.function
-    loops = _run_by_loops(graph)
-    return [
-        _in_function(function.signature.name, node, in_loop=function.signature.name in loops)
-        for function in functions
-        for node in function.node_def
-        if node.op in ANCHORS
-    ]
+class Decisions(BaseModel):
+    """All decisions about a graph.
+
+    Attributes:
+        nodes: a decision for each op that could be INT8, in execution order.
+        recipe: what was asked for.
+        octavo: the version that decided.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    nodes: tuple[Decision, ...]
+    recipe: dict[str, Any]
+    octavo: str = __version__
+
+    def write(self, path: Path) -> None:
+        """Write decisions.json."""
+        write_json(path, self.model_dump(mode="json"))
 
 
-def _in_function(function: str, node: Any, *, in_loop: bool) -> Decision:
-    where = f"it is inside the function {function!r}{', the body of a loop' if in_loop else ''}"
-    reason = f"{where}; only the main graph is quantized"
-    return Decision(f"{function}/{node.name}", node.op, "FP32", kind="missed", reason=reason, at=function)
-
-
-def _run_by_loops(graph: Graph) -> frozenset[str]:
-    """The names of the functions that loops run in each turn."""
-    functions = () if graph.library is None else graph.library.function
-    loops = [node.attrs for node in graph.nodes.values() if node.op in WHILES]
-    loops += [node.attr for function in functions for node in function.node_def if node.op in WHILES]
-    return frozenset(attrs[part].func.name for attrs in loops for part in ("body", "cond"))
-
-
-def in_short(decisions: Sequence[Decision]) -> str:
-    """How many of the ops that could be INT8 are, in one line."""
-    left = sum(each.verdict == "FP32" for each in decisions)
-    stay = f"{left:,} {'stays' if left == 1 else 'stay'} FP32" if left else "none stays FP32"
-    return f"quantized {len(decisions) - left:,} of {counted(len(decisions), 'op')} that could be INT8; {stay}"
-
-
-def document(decisions: list[Decision], recipe: Recipe) -> dict[str, Any]:
-    """The JSON document of all decisions."""
-    return {
-        "octavo": __version__,
-        "recipe": recipe.model_dump(mode="json"),
-        "nodes": [asdict(decision) for decision in decisions],
-    }
+def read(path: Path) -> Decisions:
+    """Read decisions.json. Raises GraphError when the file cannot be read or is something else."""
+    return read_document(
+        path,
+        Decisions,
+        GraphError,
+        unread="the file {path!r} cannot be read: {why}; wanted quantize_graph's",
+        wrong="{path!r} is not what quantize_graph writes: {why}",
+    )

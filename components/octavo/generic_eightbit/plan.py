@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, in_functions
+from octavo.documents.decisions import Decision
 from octavo.errors import RecipeError
 from octavo.generic_eightbit import fake_quant, table
 from octavo.generic_eightbit.codes import Range, range_of
@@ -22,6 +22,7 @@ from octavo.graph.miss import Kind
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value
+from octavo.quantize_graph.functions import in_functions
 from octavo.runtime.shapes import Shape, static_shapes
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})

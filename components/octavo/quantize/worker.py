@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from octavo import flow
-from octavo.documents.decisions import document
+from octavo.documents.decisions import Decisions
 from octavo.evaluate.scores import check_scored
 from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
@@ -44,7 +44,7 @@ def quantize(text: str) -> None:
     graphs = Graphs.model_validate_json(text)
     dynamic, decisions = quantized(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs), graphs.recipe)
     save_graph(dynamic, graphs.dynamic)
-    write_json(graphs.decisions, document(decisions, graphs.recipe))
+    Decisions(nodes=tuple(decisions), recipe=graphs.recipe.model_dump(mode="json")).write(graphs.decisions)
     save_graph(transform(dynamic, flow.INSERT_LOGGING), graphs.logged)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -41,23 +41,6 @@ class ModelSummary(_Document):
     output_names: tuple[str, ...]
     const_parameters: int = 0
     variable_parameters: int = 0
-
-
-class Verdict(_Document):
-    """What became of one node that could be INT8."""
-
-    name: str
-    op: str
-    verdict: str
-    kind: str | None = None
-    reason: str | None = None
-
-
-class Decisions(_Document):
-    """What quantize_graph decided."""
-
-    recipe: dict[str, Any]
-    nodes: tuple[Verdict, ...]
 
 
 class Evaluation(_Document):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octavo import __version__
+from octavo.documents import decisions as decisions_json
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
 from octavo.errors import GraphError
 from octavo.files import write_atomically, write_json
@@ -15,7 +16,6 @@ from octavo.graph import Graph, load_graph
 from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import (
-    Decisions,
     Evaluation,
     FetchedModel,
     ModelSummary,
@@ -68,7 +68,7 @@ def write_report(
         GraphError: when one of the files cannot be read or is not what its step writes.
         DataError: when the two evaluations are of different images.
     """
-    verdicts = read_document(decisions, Decisions, "quantize_graph")
+    verdicts = decisions_json.read(decisions)
     missing = Missing()
     timings = _timings(benchmark, missing)
     fetched = _fetched(model)
