@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Result
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
@@ -67,7 +69,26 @@ def verdict(name: str, op: str, reason: str | None = None) -> dict[str, Any]:
 def evaluation(predictions: list[int], labels: list[int]) -> dict[str, Any]:
     """What evaluate writes."""
     right = sum(p == label for p, label in zip(predictions, labels, strict=True))
-    return {"images": len(labels), "correct1": right, "correct5": len(labels), "predictions": predictions}
+    return measured(right, len(labels), predictions).model_dump(mode="json")
+
+
+def measured(right: int, images: int = 1000, predictions: Sequence[int] = (0,)) -> Evaluation:
+    """The accuracy of a graph that knows ten classes, so that each label is among its best five or may be."""
+    return Evaluation(
+        images=images,
+        classes=10,
+        top1=100 * right / max(images, 1),
+        top5=100,
+        correct1=right,
+        correct5=images,
+        predictions=list(predictions),
+        label_offset=0,
+        batch_size=10,
+        seconds=1,
+        output="predict",
+        outputs=1,
+        rivals=[],
+    )
 
 
 def speed(rate: float) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import click
 from octavo.calibrate.calibrate import calibrate_file
 from octavo.data.dataset import open_dataset
 from octavo.data.shard import Shard
-from octavo.evaluate.evaluate import Evaluation, evaluate_file
+from octavo.documents.evaluation import Evaluation
+from octavo.evaluate.evaluate import evaluate_file
 from octavo.fetch_model.fetch import fetch_model
 from octavo.quantize.graphs import Graphs
 from octavo.quantize.quantize import Files

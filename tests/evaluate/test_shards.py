@@ -15,9 +15,10 @@ from graphs import build
 from images import write_arrays
 from octavo.cli import cli
 from octavo.data.shard import Shard
+from octavo.documents.ranking import Ranking
 from octavo.errors import DataError
 from octavo.evaluate.evaluate import evaluate_file, evaluate_shard, merge_files
-from octavo.evaluate.shards import Ranking, merge_rankings
+from octavo.evaluate.shards import merge_rankings
 from octavo.graph import save_graph
 
 IMAGES = 11

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from octavo import __version__
-from octavo.errors import GraphError
-from octavo.files import write_json
+from octavo.documents.document import Document
 from octavo.graph.miss import Kind
-from octavo.reading import read_document
 
 Verdict = Literal["INT8", "FP32"]
 
@@ -55,7 +50,7 @@ class Decision:
         return f"{self.kind}: {self.reason}" if self.kind else self.reason or ""
 
 
-class Decisions(BaseModel):
+class Decisions(Document):
     """All decisions about a graph.
 
     Attributes:
@@ -64,23 +59,8 @@ class Decisions(BaseModel):
         octavo: the version that decided.
     """
 
-    model_config = ConfigDict(frozen=True)
+    STEP = "quantize_graph"
 
     nodes: tuple[Decision, ...]
     recipe: dict[str, Any]
     octavo: str = __version__
-
-    def write(self, path: Path) -> None:
-        """Write decisions.json."""
-        write_json(path, self.model_dump(mode="json"))
-
-
-def read(path: Path) -> Decisions:
-    """Read decisions.json. Raises GraphError when the file cannot be read or is something else."""
-    return read_document(
-        path,
-        Decisions,
-        GraphError,
-        unread="the file {path!r} cannot be read: {why}; wanted quantize_graph's",
-        wrong="{path!r} is not what quantize_graph writes: {why}",
-    )

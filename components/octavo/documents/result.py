@@ -99,7 +99,7 @@ class Result(_Part):
         octavo: the version that made them.
         model: what fetch_model recorded; None where there is no record.
         top1: top-1; None without validation data.
-        top5: top-5; None without validation data, or for a model of too few classes.
+        top5: top-5; None without validation data.
         bytes: file sizes.
         images_per_second: batch size -> speed; empty without a benchmark.
         quantized: how many of the nodes that could be INT8 are.

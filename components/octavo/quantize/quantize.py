@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from octavo import flow
 from octavo.errors import StorageError
-from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.documents.evaluation import Evaluation
     from octavo.documents.result import Result
-    from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
 
@@ -266,5 +265,5 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         outputs=graphs.outputs,
         workers=job.workers,
     )
-    write_json(evaluation, result.model_dump(mode="json"))
+    result.write(evaluation)
     return result

@@ -43,16 +43,6 @@ class ModelSummary(_Document):
     variable_parameters: int = 0
 
 
-class Evaluation(_Document):
-    """The accuracy that evaluate measured: images, and how many of them each measure counts right."""
-
-    images: int
-    correct1: int
-    correct5: int | None = None
-    predictions: tuple[int, ...]
-    at_chance: bool = False
-
-
 class Speed(_Document):
     """How fast one graph ran."""
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octavo import __version__
-from octavo.documents import decisions as decisions_json
+from octavo.documents.decisions import Decisions
+from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
 from octavo.errors import GraphError
 from octavo.files import write_atomically, write_json
@@ -16,7 +17,6 @@ from octavo.graph import Graph, load_graph
 from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import (
-    Evaluation,
     FetchedModel,
     ModelSummary,
     Timings,
@@ -68,7 +68,7 @@ def write_report(
         GraphError: when one of the files cannot be read or is not what its step writes.
         DataError: when the two evaluations are of different images.
     """
-    verdicts = decisions_json.read(decisions)
+    verdicts = Decisions.read(decisions)
     missing = Missing()
     timings = _timings(benchmark, missing)
     fetched = _fetched(model)
@@ -130,7 +130,7 @@ def _fetched(model: Path | None) -> FetchedModel | None:
 def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accuracy | None]:
     if fp32 is None or int8 is None:
         return None, None
-    before, after = (read_document(path, Evaluation, "evaluate") for path in (fp32, int8))
+    before, after = (Evaluation.read(path) for path in (fp32, int8))
     return figures.top1(before, after), figures.top5(before, after)
 
 
