@@ -99,16 +99,24 @@ def speed(rate: float) -> dict[str, Any]:
         "images_per_second_quartiles": quartiles,
         "latency_ms_p50": 1.0,
         "latency_ms_p90": 1.5,
+        "runs": 100,
     }
 
 
 def timings(ratios: dict[int, float], fixed_batch: int | None = None) -> dict[str, Any]:
     """What benchmark writes: INT8's speed over FP32's by batch size."""
     batches = [
-        {"batch": batch, "fp32": speed(1000.0), "int8": speed(1000.0 * ratio), "ratio": ratio}
+        {
+            "batch": batch,
+            "fp32": speed(1000.0),
+            "int8": speed(1000.0 * ratio),
+            "ratio": ratio,
+            "ratio_quartiles": [0.98 * ratio, 1.02 * ratio],
+        }
         for batch, ratio in ratios.items()
     ]
-    return {"batches": batches, "fixed_batch": fixed_batch, "rounds": 6, "seconds": 0.5, "machine": MACHINE}
+    settings = {"fixed_batch": fixed_batch, "rounds": 6, "seconds": 0.5, "in_caller": False}
+    return {"batches": batches, **settings, "machine": MACHINE}
 
 
 class ReportInputs:

@@ -20,6 +20,7 @@ from octavo.generic_eightbit import plan as generic_plan
 from octavo.generic_eightbit import table as generic_table
 from octavo.int8 import checks
 from octavo.quantize_graph import carriers, functions, plan, rules
+from result_document import result
 
 SOURCES = (plan, checks, carriers, functions, rules, codes, fake_quant, generic_plan, generic_table)
 
@@ -96,7 +97,7 @@ def test_a_folder_is_searched_for_the_fullest_document(written: Path) -> None:
 
 def test_a_published_model_tells_what_stayed_fp32(tmp_path: Path) -> None:
     left = [{"name": "c", "op": "Conv2D", "reason": "no kernel: its weights are not a Const"}]
-    (tmp_path / "summary.json").write_text(json.dumps({"quantized": {"INT8": 7, "FP32": 1}, "fp32_nodes": left}))
+    (tmp_path / "summary.json").write_text(result(quantized={"INT8": 7, "FP32": 1}, fp32_nodes=left))
     told = list(lines(explain(str(tmp_path))))
     assert told[0] == "FP32  c  (Conv2D)  no kernel: its weights are not a Const"
     assert told[2] == "all: 7 INT8, 1 FP32"

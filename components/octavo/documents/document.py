@@ -12,14 +12,18 @@ from octavo.files import write_json
 from octavo.reading import read_document
 
 
-class Document(BaseModel):
+class Part(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Document(Part):
     """A document that one step writes and others read.
 
     Attributes:
         STEP: the step that writes it.
     """
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     STEP: ClassVar[str]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.documents.decisions import Decision, Decisions
-from octavo.documents.result import Counts
+from octavo.documents.result import Counts, Fp32Node, Result
 from octavo.errors import DataError
 from octavo.explain.advice import way_out
 from octavo.reading import first_fault
@@ -42,20 +42,6 @@ class Explanation(BaseModel):
         """The same for JSON, with what would change each verdict."""
         nodes = [{**asdict(node), "way_out": to_change(node)} for node in self.nodes]
         return {**self.model_dump(mode="json"), "nodes": nodes}
-
-
-class _Left(BaseModel):
-    name: str
-    op: str
-    reason: str
-
-    def decision(self) -> Decision:
-        return Decision(self.name, self.op, "FP32", reason=self.reason)
-
-
-class _Summary(BaseModel):
-    quantized: Counts
-    fp32_nodes: tuple[_Left, ...]
 
 
 def to_change(node: Decision) -> str | None:
@@ -117,10 +103,14 @@ def _not_lowered(folder: str) -> dict[str, Decision]:
     if folder.endswith(".json"):
         return {}
     try:
-        summary = _Summary.model_validate_json(read_bytes(join(folder, SUMMARY)))
+        summary = Result.model_validate_json(read_bytes(join(folder, SUMMARY)))
     except (MissingObjectError, ValidationError):
         return {}
-    return {node.name: node.decision() for node in summary.fp32_nodes}
+    return {node.name: _left(node) for node in summary.fp32_nodes}
+
+
+def _left(node: Fp32Node) -> Decision:
+    return Decision(node.name, node.op, "FP32", reason=node.reason)
 
 
 def _of_decisions(content: bytes, not_lowered: Mapping[str, Decision]) -> Explanation:
@@ -132,8 +122,8 @@ def _of_decisions(content: bytes, not_lowered: Mapping[str, Decision]) -> Explan
 
 
 def _of_summary(content: bytes) -> Explanation:
-    summary = _Summary.model_validate_json(content)
-    nodes = tuple(node.decision() for node in summary.fp32_nodes)
+    summary = Result.model_validate_json(content)
+    nodes = tuple(_left(node) for node in summary.fp32_nodes)
     return Explanation(nodes=nodes, counts=summary.quantized, by_op={}, complete=False)
 
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.errors import GraphError
-from octavo.runtime.machine import Machine
 
 
 class _Document(BaseModel):
@@ -41,39 +40,6 @@ class ModelSummary(_Document):
     output_names: tuple[str, ...]
     const_parameters: int = 0
     variable_parameters: int = 0
-
-
-class Speed(_Document):
-    """How fast one graph ran."""
-
-    images_per_second: float
-    images_per_second_quartiles: tuple[float, float]
-    latency_ms_p50: float
-    latency_ms_p90: float
-
-
-class BatchSpeed(_Document):
-    """Both graphs at one batch size; `ratio` is INT8's images a second over FP32's."""
-
-    batch: int
-    fp32: Speed
-    int8: Speed
-    ratio: float
-
-
-class Timings(_Document):
-    """What benchmark measured."""
-
-    batches: tuple[BatchSpeed, ...]
-    fixed_batch: int | None = None
-    rounds: int
-    machine: Machine
-
-
-class Untimed(_Document):
-    """What stands in the place of timings where the graphs could not be timed: why; None beside timings."""
-
-    missing: str | None = None
 
 
 class ModelFile(_Document):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from octavo.documents.decisions import Decisions
 from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Accuracy, Counts, Fp32Node, Rates, Top1
+from octavo.documents.timings import Timings
 from octavo.errors import DataError
-from octavo.report.documents import Timings
 
 NOT_LOWERED = "it was to be INT8, but no INT8 kernel took it in; it computes in FP32 on rounded values"
 

@@ -9,9 +9,10 @@ from html import escape
 from pathlib import Path, PurePosixPath
 
 from octavo.documents.result import Counts, Result
+from octavo.documents.timings import Timings
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
-from octavo.report.documents import FetchedModel, ModelSummary, Timings
+from octavo.report.documents import FetchedModel, ModelSummary
 from octavo.report.int8_graph import Range
 from octavo.report.missing import Missing
 
@@ -95,7 +96,7 @@ def render(result: Result, details: Details, charts: Charts) -> str:
 
 def plain_page(result: Result) -> str:
     """A page that needs nothing but the figures, for when `render` fails."""
-    figures = escape(json.dumps(result.document(), indent=2))
+    figures = escape(json.dumps(result.model_dump(mode="json"), indent=2))
     missing = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in result.missing)
     return _ascii(
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Quantization report</title></head>\n'

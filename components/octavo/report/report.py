@@ -11,16 +11,15 @@ from octavo import __version__
 from octavo.documents.decisions import Decisions
 from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
+from octavo.documents.timings import Timings, Untimed
 from octavo.errors import GraphError
-from octavo.files import write_atomically, write_json
+from octavo.files import write_atomically
 from octavo.graph import Graph, load_graph
 from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import (
     FetchedModel,
     ModelSummary,
-    Timings,
-    Untimed,
     read_document,
 )
 from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
@@ -106,7 +105,7 @@ def write_report(
     page = missing.unless_made("its page", lambda: render(result, details, charts))
     result = result.model_copy(update={"missing": tuple(missing.sentences)})
     write_atomically(html, plain_page(result) if page is None else page)
-    write_json(summary_json, result.document())
+    result.write(summary_json)
     LOG.info("%s. %s", verdict(result), verdict_reason(result))
     return result
 
@@ -115,9 +114,9 @@ def _timings(benchmark: Path | None, missing: Missing) -> Timings | None:
     """The timings; where there are none, the reason goes into `missing`."""
     if benchmark is None:
         return None
-    why = read_document(benchmark, Untimed, "benchmark").missing
+    why = Untimed.read(benchmark).missing
     if why is None:
-        return read_document(benchmark, Timings, "benchmark")
+        return Timings.read(benchmark)
     missing.sentences.append(f"The report lacks the speeds: {why}")
     return None
 
