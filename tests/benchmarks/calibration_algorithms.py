@@ -44,7 +44,7 @@ def measured(subject: Subject, limit: int) -> dict[str, Evaluation]:
         files = Files(Path(folder))
         fetch_model(str(DATA / subject.model), files.model)
         outputs = (subject.output or "predict",)
-        inputs = tuple(summarize_model(files.model, (), outputs).document()["input_names"])
+        inputs = summarize_model(files.model, (), outputs).ends().inputs
         plain = Graphs.model_validate({**vars(files), "inputs": inputs, "outputs": outputs, "recipe": Recipe()})
         plain.optimize()
         found = {"FP32": _evaluated(files.fp32, subject, plain)}

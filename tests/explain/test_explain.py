@@ -20,7 +20,7 @@ from octavo.generic_eightbit import plan as generic_plan
 from octavo.generic_eightbit import table as generic_table
 from octavo.int8 import checks
 from octavo.quantize_graph import carriers, functions, plan, rules
-from result_document import result
+from written import result
 
 SOURCES = (plan, checks, carriers, functions, rules, codes, fake_quant, generic_plan, generic_table)
 

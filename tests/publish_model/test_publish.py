@@ -16,8 +16,8 @@ from octavo.errors import AccuracyError, GraphError, OctavoError, SpecError, Sto
 from octavo.publish_model.publish import publish_model
 from octavo.storage import claim, list_objects, read_bytes, upload
 from proxy import CuttingProxy
-from result_document import result
 from servers import StorageServer
+from written import result
 
 Place = Callable[[str], str]
 

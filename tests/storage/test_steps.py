@@ -22,8 +22,8 @@ from octavo.publish_model.publish import publish_model
 from octavo.storage import claim, list_objects, read_bytes, upload
 from proxy import CuttingProxy
 from records import write_records
-from result_document import result
 from servers import StorageServer
+from written import result
 
 ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
 SECONDS = 90

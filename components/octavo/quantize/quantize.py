@@ -159,16 +159,16 @@ def int8_graph(job: Job, files: Files, step: Step) -> Graphs:
 
 def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     """The model as an optimized FP32 graph."""
-    from octavo.data.declared import check_declared
-    from octavo.ends import read_ends
+    from octavo.documents.summary import Summary
     from octavo.fetch_model.fetch import fetch_model
+    from octavo.plan_shards.declared import check_declared
     from octavo.quantize.graphs import Graphs, summarize
 
     with step("Fetch model"):
         fetch_model(job.model, files.model)
     with step("Summarize"):
         summarize(files.model, files.summary, job.inputs, job.outputs)
-    ends = read_ends(files.summary)
+    ends = Summary.read(files.summary).ends()
     for note in ends.notes:
         LOG.warning("%s", note)
     check_declared(files.summary, job.preprocessing)

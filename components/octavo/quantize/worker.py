@@ -8,7 +8,6 @@ from pathlib import Path
 from octavo import flow
 from octavo.documents.decisions import Decisions
 from octavo.evaluate.scores import check_scored
-from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph.proto import load_graph, save_graph
 from octavo.quantize.graphs import Graphs
@@ -21,7 +20,7 @@ from octavo.transform_graph.transform import transform
 def summarize(text: str) -> None:
     """Write a model's summary. The text is JSON: model, summary, inputs, outputs."""
     model, summary, inputs, outputs = json.loads(text)
-    write_json(summary, summarize_model(Path(model), inputs, outputs).document())
+    summarize_model(Path(model), inputs, outputs).write(summary)
 
 
 def optimize(text: str) -> None:

@@ -16,32 +16,6 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Input(_Document):
-    """An input of the model."""
-
-    name: str
-    dtype: str | None = None
-    shape: tuple[int | None, ...] | None = None
-
-
-class Output(_Document):
-    """An output of the model."""
-
-    name: str
-    op: str | None = None
-
-
-class ModelSummary(_Document):
-    """What summarize_graph found: all that could be fed and fetched, and the names that the later steps use."""
-
-    inputs: tuple[Input, ...]
-    outputs: tuple[Output, ...]
-    input_names: tuple[str, ...]
-    output_names: tuple[str, ...]
-    const_parameters: int = 0
-    variable_parameters: int = 0
-
-
 class ModelFile(_Document):
     """A file of the model as it was fetched."""
 

@@ -9,10 +9,11 @@ from html import escape
 from pathlib import Path, PurePosixPath
 
 from octavo.documents.result import Counts, Result
+from octavo.documents.summary import Summary
 from octavo.documents.timings import Timings
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
-from octavo.report.documents import FetchedModel, ModelSummary
+from octavo.report.documents import FetchedModel
 from octavo.report.int8_graph import Range
 from octavo.report.missing import Missing
 
@@ -36,7 +37,7 @@ class Details:
         fp32_sha256: checksum of the FP32 graph's file.
     """
 
-    summary: ModelSummary
+    summary: Summary
     model: FetchedModel | None
     timings: Timings | None
     by_op: Mapping[str, Counts]

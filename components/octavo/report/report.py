@@ -11,6 +11,7 @@ from octavo import __version__
 from octavo.documents.decisions import Decisions
 from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
+from octavo.documents.summary import Summary
 from octavo.documents.timings import Timings, Untimed
 from octavo.errors import GraphError
 from octavo.files import write_atomically
@@ -19,7 +20,6 @@ from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
 from octavo.report.documents import (
     FetchedModel,
-    ModelSummary,
     read_document,
 )
 from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
@@ -76,7 +76,7 @@ def write_report(
     left = figures.fp32_nodes(verdicts, still_float(graph, verdicts))
     top1, top5 = _accuracy(fp32_evaluation, int8_evaluation)
     details = Details(
-        summary=read_document(summary, ModelSummary, "summarize_graph"),
+        summary=Summary.read(summary),
         model=fetched,
         timings=timings,
         by_op=figures.by_op(verdicts, left),
