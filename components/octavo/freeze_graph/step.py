@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from octavo.documents.model_record import RECORD
 from octavo.documents.summary import Summary
 from octavo.freeze_graph.freeze import freeze_model
 from octavo.graph_folder import GraphFolder
-from octavo.model import RECORD
 
 
 def freeze_fetched(model: Path, summary: Path, made: GraphFolder) -> None:

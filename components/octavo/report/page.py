@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 
+from octavo.documents.model_record import ModelRecord
 from octavo.documents.result import Counts, Result
 from octavo.documents.summary import Summary
 from octavo.documents.timings import Timings
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
-from octavo.report.documents import FetchedModel
 from octavo.report.int8_graph import Range
 from octavo.report.missing import Missing
 
@@ -38,7 +38,7 @@ class Details:
     """
 
     summary: Summary
-    model: FetchedModel | None
+    model: ModelRecord | None
     timings: Timings | None
     by_op: Mapping[str, Counts]
     ranges: tuple[Range, ...]
@@ -109,7 +109,7 @@ def _ascii(page: str) -> str:
     return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _name(model: FetchedModel | None) -> str:
+def _name(model: ModelRecord | None) -> str:
     """The model's file, or its folder after the one around it: a folder is often just called "model"."""
     if model is None:
         return "Quantization report"

@@ -10,6 +10,7 @@ from pathlib import Path
 from octavo import __version__
 from octavo.documents.decisions import Decisions
 from octavo.documents.evaluation import Evaluation
+from octavo.documents.model_record import RECORD, ModelRecord
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
 from octavo.documents.summary import Summary
 from octavo.documents.timings import Timings, Untimed
@@ -18,10 +19,6 @@ from octavo.files import write_atomically
 from octavo.graph import Graph, load_graph
 from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
-from octavo.report.documents import (
-    FetchedModel,
-    read_document,
-)
 from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
 from octavo.report.missing import Missing
 from octavo.report.page import Details, drawn, plain_page, render
@@ -87,7 +84,7 @@ def write_report(
     charts = drawn(details, missing)
     result = Result(
         octavo=__version__,
-        model=None if fetched is None else fetched.model_dump(mode="json"),
+        model=None if fetched is None else fetched.model_dump(mode="json", include={"uri", "kind", "files"}),
         top1=top1,
         top5=top5,
         bytes=Sizes(fp32=fp32_size, int8=int8_size),
@@ -121,9 +118,9 @@ def _timings(benchmark: Path | None, missing: Missing) -> Timings | None:
     return None
 
 
-def _fetched(model: Path | None) -> FetchedModel | None:
-    record = None if model is None else model / "model.json"
-    return read_document(record, FetchedModel, "fetch_model") if record is not None and record.is_file() else None
+def _fetched(model: Path | None) -> ModelRecord | None:
+    record = None if model is None else model / RECORD
+    return ModelRecord.read(record) if record is not None and record.is_file() else None
 
 
 def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accuracy | None]:
