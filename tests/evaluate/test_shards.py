@@ -113,7 +113,7 @@ def test_processes_pods_and_one_process_count_the_same(graph: Path, data: str, t
 
 def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("{}")
-    with pytest.raises(DataError, match=r"r\.json' is no shard's evaluation: \('start',\): Field required"):
+    with pytest.raises(DataError, match=r"r\.json' is no shard's evaluation: start: Field required"):
         merge_files([tmp_path / "r.json"])
 
 

@@ -99,7 +99,7 @@ def test_what_the_pods_need_lies_in_the_loops_folder_and_is_taken_for_no_result(
 def test_a_folder_without_work_is_told(tmp_path: Path) -> None:
     (tmp_path / "work.json").write_text('{"step": "bake", "turns": []}')
 
-    with pytest.raises(DataError, match=r"does not say what to do: \('step',\): Input should be 'calibrate' or"):
+    with pytest.raises(DataError, match=r"does not say what to do: step: Input should be 'calibrate' or"):
         read_work(str(tmp_path))
     with pytest.raises(OctavoError, match=r"work\.json"):
         read_work(str(tmp_path / "none"))
