@@ -12,7 +12,7 @@ from octavo.documents.result import Result
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
 from octavo.report.report import write_report
-from written import summary
+from written import source, summary
 
 FP32_GRAPH = """
 input = Placeholder() dtype=float32 shape=<?,4>
@@ -31,19 +31,11 @@ fc = _QuantizedMatMul(fc_eightbit_quantize_input, w) T1=qint8 Tout=float32
 predict = Softmax(fc) T=float32
 """
 
-INPUTS = [
-    {"name": "input", "dtype": "float32", "shape": [None, 4], "shape_text": "[?,4]", "likely": True, "taken": True},
-    {"name": "keep_probability", "dtype": "float32", "shape": [], "shape_text": "[]", "likely": False, "taken": False},
-]
-"""What could be fed to the model; the reports do not show the op and the reason."""
-
-OUTPUT = {"name": "predict", "op": "Softmax", "likely": True, "taken": True, "reason": "", "unread": True}
-
 SUMMARY = summary(
     ["input"],
     ["predict"],
-    inputs=[{"op": "Placeholder", "reason": ""} | each for each in INPUTS],
-    outputs=[OUTPUT],
+    inputs=[source("input", "float32", [None, 4]), source("keep_probability", "float32", [], likely=False)],
+    outputs=[{"name": "predict", "op": "Softmax", "likely": True, "taken": True, "reason": "", "unread": True}],
     variable_parameters=1234,
 ).model_dump(mode="json")
 

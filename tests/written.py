@@ -44,3 +44,9 @@ def summary(input_names: Sequence[str] = ("image",), output_names: Sequence[str]
     document |= dict.fromkeys(("inputs", "outputs", "variables", "unsettled", "notes"), ())
     document |= {key: {} for key in ("parameter_bytes", "flops", "devices", "ops", "signatures")}
     return Summary.model_validate(document | fields)
+
+
+def source(name: str, dtype: str, shape: Sequence[int | None], **fields: Any) -> dict[str, Any]:
+    """An input in such a summary."""
+    told = {"op": "Placeholder", "likely": True, "taken": True, "reason": "", "shape_text": ""}
+    return {"name": name, "dtype": dtype, "shape": shape, **told, **fields}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from octavo import flow
 from octavo.documents.decisions import Decisions
 from octavo.evaluate.scores import check_scored
 from octavo.freeze_graph.freeze import frozen_model
@@ -14,6 +13,7 @@ from octavo.quantize.graphs import Graphs
 from octavo.quantize_graph.quantize import quantize as quantized
 from octavo.runtime.proof import prove
 from octavo.summarize_graph.summarize import summarize_model
+from octavo.transform_graph import stages
 from octavo.transform_graph.transform import transform
 
 
@@ -27,7 +27,7 @@ def optimize(text: str) -> None:
     """Write the optimized FP32 graph. The text is a `Graphs` as JSON, here and below."""
     graphs = Graphs.model_validate_json(text)
     frozen = frozen_model(graphs.model, input_names=graphs.inputs, output_names=graphs.outputs).graph
-    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), flow.OPTIMIZE)
+    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), stages.OPTIMIZE)
     prove(fp32, instead_of=frozen)
     save_graph(fp32, graphs.fp32)
 
@@ -44,12 +44,12 @@ def quantize(text: str) -> None:
     dynamic, decisions = quantized(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs), graphs.recipe)
     save_graph(dynamic, graphs.dynamic)
     Decisions(nodes=tuple(decisions), recipe=graphs.recipe.model_dump(mode="json")).write(graphs.decisions)
-    save_graph(transform(dynamic, flow.INSERT_LOGGING), graphs.logged)
+    save_graph(transform(dynamic, stages.INSERT_LOGGING), graphs.logged)
 
 
 def lower(text: str) -> None:
     """Write the INT8 graph."""
     graphs = Graphs.model_validate_json(text)
     dynamic = load_graph(graphs.dynamic).with_ends(graphs.inputs, graphs.outputs)
-    lowered = transform(dynamic, f"{flow.freeze_ranges(graphs.log, graphs.recipe)} {flow.fuse(graphs.recipe)}")
+    lowered = transform(dynamic, stages.freeze_ranges(graphs.log, graphs.recipe) + stages.fuse(graphs.recipe))
     save_graph(lowered, graphs.int8)

@@ -58,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A transform with its arguments; `str` writes it back in the language."""
+    """A transform with its arguments; `str` writes it in the language, or raises SpecError where that cannot say it."""
 
     transform: Transform
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -74,7 +74,9 @@ class Step:
         return self.transform(graph, **self.args)
 
     def __str__(self) -> str:
-        return write_call(self.name, {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})})
+        args = {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})}
+        params = ", ".join(f"{key}={_write(each)}" for key, value in args.items() for each in _each(value))
+        return f"{self.name}({params})" if params else self.name
 
 
 def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
@@ -89,16 +91,6 @@ def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
     """
     catalog = {transform.__name__: transform for transform in transforms}
     return tuple(_bind(text, call, catalog) for call in parse_calls(text))
-
-
-def write_call(name: str, args: Mapping[str, Any]) -> str:
-    """A transform with its arguments in the language; reading it gives the very same values.
-
-    Raises:
-        SpecError: when no spelling says a value.
-    """
-    params = ", ".join(f"{key}={_write(each)}" for key, value in args.items() for each in _each(value))
-    return f"{name}({params})" if params else name
 
 
 def parse_calls(text: str) -> Iterator[Call]:

@@ -20,12 +20,12 @@ from octavo.transform_graph.renaming import without_lost_places
 LOG = logging.getLogger(__name__)
 
 
-def transform(graph: Graph, transforms: str) -> Graph:
+def transform(graph: Graph, transforms: str | Sequence[Step]) -> Graph:
     """Apply a transform list.
 
     Args:
         graph: the graph; its inputs and outputs are what transforms keep.
-        transforms: the list, e.g. "fold_constants(ignore_errors=true) fold_batch_norms".
+        transforms: the list, e.g. "fold_constants(ignore_errors=true) fold_batch_norms", or its steps.
 
     Raises:
         SpecError: when the list cannot be read; nothing has run then.
@@ -37,7 +37,7 @@ def transform(graph: Graph, transforms: str) -> Graph:
 def transform_file(
     in_graph: Path,
     out_graph: Path,
-    transforms: str,
+    transforms: str | Sequence[Step],
     *,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
@@ -48,7 +48,7 @@ def transform_file(
     Args:
         in_graph: the GraphDef file, binary or text.
         out_graph: the file to write.
-        transforms: the list.
+        transforms: the list, or its steps.
         inputs: the tensors that the caller feeds; may be empty when no transform needs them.
         outputs: the tensors that the caller fetches; may be empty when no transform needs them.
         as_text: write protobuf's text form.
@@ -68,8 +68,8 @@ def transform_file(
     LOG.info("%s", account.line(len(steps), graph, result))
 
 
-def _steps(transforms: str) -> tuple[Step, ...]:
-    steps = parse_steps(transforms, TRANSFORMS)
+def _steps(transforms: str | Sequence[Step]) -> Sequence[Step]:
+    steps = parse_steps(transforms, TRANSFORMS) if isinstance(transforms, str) else transforms
     if not steps:
         raise SpecError("the transform list is empty; wanted e.g. strip_unused_nodes fold_constants")
     return steps
