@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from octavo import __version__
-from octavo.graph.graph import Graph
-from octavo.graph.miss import Kind
+from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Kind, Miss
 from octavo.int8.chain import ANCHORS
 from octavo.notes import counted
 from octavo.recipe import Recipe
@@ -33,6 +33,7 @@ class Decision:
         at: the node or tensor where it stopped.
         stopped: of an INT8 op, why an activation or add behind it was left in float; None when none was.
         note: what else is worth knowing, e.g. a field of the recipe that does not hold for it.
+        way_out: what would make it INT8; None where it is, or where nothing known would.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Decision:
     at: str | None = None
     stopped: str | None = None
     note: str | None = None
+    way_out: str | None = None
 
     def line(self) -> str:
         """The verdict as one line of text."""
@@ -53,22 +55,30 @@ class Decision:
         return f"{self.verdict}  {self.name}  ({self.op})  {why}"
 
 
+def stays_fp32(node: Node, miss: Miss) -> Decision:
+    """The verdict on a node that a Miss keeps FP32."""
+    return Decision(node.name, node.op, "FP32", kind=miss.kind, reason=miss.reason, at=miss.at, way_out=miss.way_out)
+
+
 def in_functions(graph: Graph) -> list[Decision]:
     """The verdicts on ops inside the function library: bodies of loops, conditionals and calls run as they are."""
     functions = () if graph.library is None else graph.library.function
     loops = _run_by_loops(graph)
     return [
-        _in_function(function.signature.name, node, in_loop=function.signature.name in loops)
+        in_function(function.signature.name, node, in_loop=function.signature.name in loops)
         for function in functions
         for node in function.node_def
         if node.op in ANCHORS
     ]
 
 
-def _in_function(function: str, node: Any, *, in_loop: bool) -> Decision:
+def in_function(function: str, node: Any, *, in_loop: bool = False) -> Decision:
+    """The verdict on a NodeDef inside a function of the library."""
     where = f"it is inside the function {function!r}{', the body of a loop' if in_loop else ''}"
     reason = f"{where}; only the main graph is quantized"
-    return Decision(f"{function}/{node.name}", node.op, "FP32", kind="missed", reason=reason, at=function)
+    inlined = "inline the function before quantizing: freeze_graph does so where it can"
+    miss = Miss(reason, at=function, way_out="unroll the loop before quantizing" if in_loop else inlined)
+    return stays_fp32(Node(f"{function}/{node.name}", node.op), miss)
 
 
 def _run_by_loops(graph: Graph) -> frozenset[str]:

@@ -71,11 +71,12 @@ class Counts(_Part):
 
 
 class Fp32Node(_Part):
-    """A node that could be INT8 and is not, and why."""
+    """A node that could be INT8 and is not, why, and what would make it so; None where nothing known would."""
 
     name: str
     op: str
     reason: str
+    way_out: str | None = None
 
 
 class Calibrated(_Part):

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.errors import DataError
-from octavo.explain.advice import way_out
 from octavo.storage import MissingObjectError, exists, join, list_objects, read_bytes
 
 Only = Literal["int8", "fp32"]
@@ -30,6 +29,7 @@ class Verdict(BaseModel):
         at: the node or tensor where it stopped.
         stopped: of an INT8 op, why an activation or add behind it was left in float.
         note: what else is worth knowing.
+        way_out: what would make it INT8; None where it is, or where nothing known would.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -43,11 +43,7 @@ class Verdict(BaseModel):
     at: str | None = None
     stopped: str | None = None
     note: str | None = None
-
-    @property
-    def way_out(self) -> str | None:
-        """What would make it INT8; None where it is, or where nothing known would."""
-        return way_out(self.reason) if self.verdict == "FP32" else None
+    way_out: str | None = None
 
     def why(self) -> str:
         """What the kernel took in, or why there is none."""
@@ -88,9 +84,8 @@ class Explanation(BaseModel):
     complete: bool
 
     def document(self) -> dict[str, Any]:
-        """The same for JSON, with what would change each verdict."""
-        nodes = [{**node.model_dump(), "way_out": node.way_out} for node in self.nodes]
-        return {**self.model_dump(mode="json"), "nodes": nodes}
+        """The same for JSON."""
+        return self.model_dump(mode="json")
 
 
 class _Decisions(BaseModel):
@@ -101,9 +96,10 @@ class _Left(BaseModel):
     name: str
     op: str
     reason: str
+    way_out: str | None = None
 
     def verdict(self) -> Verdict:
-        return Verdict(name=self.name, op=self.op, verdict="FP32", reason=self.reason)
+        return Verdict(name=self.name, op=self.op, verdict="FP32", reason=self.reason, way_out=self.way_out)
 
 
 class _Summary(BaseModel):

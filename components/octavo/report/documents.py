@@ -51,6 +51,7 @@ class Verdict(_Document):
     verdict: str
     kind: str | None = None
     reason: str | None = None
+    way_out: str | None = None
 
 
 class Decisions(_Document):
