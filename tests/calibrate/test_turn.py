@@ -18,14 +18,14 @@ from octavo.graph_folder import GraphFolder, new_graph_folder
 from octavo.merge_min_max_logs.merge import merge_parts
 from octavo.plan_shards.loops import plan_loop, reused, told
 from octavo.storage import list_objects
+from written import summary
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> GraphFolder:
     made = new_graph_folder(tmp_path / "graph")
     save_graph(logged_graph(), made.graph)
-    summary = {"input_names": ["image"], "output_names": [], "unsettled": [], "inputs": [], "notes": []}
-    made.summary.write_text(json.dumps(summary))
+    summary().write(made.summary)
     return made
 
 

@@ -13,6 +13,7 @@ from octavo.cli import cli
 from octavo.errors import DataError
 from octavo.explain.explain import explain
 from octavo.explain.text import lines, table
+from written import result
 
 NODES: list[dict[str, Any]] = [
     {"name": "conv", "op": "Conv2D", "verdict": "INT8", "rule": "Conv2D + BiasAdd + Relu"},
@@ -88,7 +89,7 @@ def test_a_folder_is_searched_for_the_fullest_document(written: Path) -> None:
 
 def test_a_published_model_tells_what_stayed_fp32(tmp_path: Path) -> None:
     left = [{"name": "c", "op": "Conv2D", "reason": "its weights are not a Const", "way_out": "freeze the variables"}]
-    (tmp_path / "summary.json").write_text(json.dumps({"quantized": {"INT8": 7, "FP32": 1}, "fp32_nodes": left}))
+    (tmp_path / "summary.json").write_text(result(quantized={"INT8": 7, "FP32": 1}, fp32_nodes=left))
     told = list(lines(explain(str(tmp_path))))
     assert told[:2] == ["FP32  c  (Conv2D)  its weights are not a Const", "      to change it: freeze the variables"]
     assert told[2] == "all: 7 INT8, 1 FP32"

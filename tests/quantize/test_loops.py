@@ -61,9 +61,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 def frozen(file: Path) -> Graph:
-    summary = summarize_model(file)
-    graph = frozen_model(file, input_names=summary.input_names, output_names=summary.output_names).graph
-    return graph.with_ends(summary.input_names, summary.output_names)
+    ends = summarize_model(file).ends()
+    graph = frozen_model(file, input_names=ends.inputs, output_names=ends.outputs).graph
+    return graph.with_ends(ends.inputs, ends.outputs)
 
 
 @pytest.mark.parametrize(("name", "suffix"), FORMS, ids=["".join(form) for form in FORMS])

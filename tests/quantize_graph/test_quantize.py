@@ -10,12 +10,12 @@ import pytest
 
 from graphs import build, freeze, run
 from octavo import flow
-from octavo.documents.decisions import Decision, Verdict, in_short
+from octavo.documents.decisions import Decision, Verdict
 from octavo.errors import GraphError
 from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.attrs import read_dtype
 from octavo.int8.lowering import lower
-from octavo.quantize_graph.quantize import quantize, quantize_file
+from octavo.quantize_graph.quantize import in_short, quantize, quantize_file
 from octavo.recipe import Recipe
 from octavo.transform_graph.transform import transform
 

@@ -11,6 +11,7 @@ from octavo.documents.result import Result
 from octavo.errors import DataError, GraphError
 from octavo.ranges.log_records import format_examples
 from octavo.report.report import write_report
+from octavo.report.table import table
 from report_inputs import ReportInputs, timings, verdict
 from whole_logs import whole
 
@@ -236,5 +237,5 @@ def test_a_float_graph_that_only_guesses_is_never_accepted(inputs: ReportInputs)
 def printed(result: Result) -> str:
     """The table as a wide terminal shows it."""
     console = Console(width=300, record=True, file=StringIO())
-    console.print(result.table())
+    console.print(table(result))
     return console.export_text()

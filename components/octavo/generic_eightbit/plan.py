@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, in_functions, stays_fp32
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import RecipeError
 from octavo.generic_eightbit import fake_quant, table
 from octavo.generic_eightbit.codes import Range, range_of
@@ -23,6 +23,7 @@ from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value
 from octavo.int8.checks import in_loop, no_kernel
+from octavo.quantize_graph.functions import in_functions
 from octavo.runtime.shapes import Shape, static_shapes
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.documents.decisions import Decision, in_function, stays_fp32
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import SpecError
 from octavo.generic_eightbit.codes import check_values, quantized_const
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.tensors import Array, const_node, const_value
+from octavo.quantize_graph.functions import in_function
 from octavo.quantize_graph.names import with_made
 
 MAX_BITDEPTH = 24

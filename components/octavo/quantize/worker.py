@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 from octavo import flow
-from octavo.documents.decisions import document
+from octavo.documents.decisions import Decisions
 from octavo.evaluate.scores import check_scored
-from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph.proto import load_graph, save_graph
 from octavo.quantize.graphs import Graphs
@@ -21,7 +20,7 @@ from octavo.transform_graph.transform import transform
 def summarize(text: str) -> None:
     """Write a model's summary. The text is JSON: model, summary, inputs, outputs."""
     model, summary, inputs, outputs = json.loads(text)
-    write_json(summary, summarize_model(Path(model), inputs, outputs).document())
+    summarize_model(Path(model), inputs, outputs).write(summary)
 
 
 def optimize(text: str) -> None:
@@ -44,7 +43,7 @@ def quantize(text: str) -> None:
     graphs = Graphs.model_validate_json(text)
     dynamic, decisions = quantized(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs), graphs.recipe)
     save_graph(dynamic, graphs.dynamic)
-    write_json(graphs.decisions, document(decisions, graphs.recipe))
+    Decisions(nodes=tuple(decisions), recipe=graphs.recipe.model_dump(mode="json")).write(graphs.decisions)
     save_graph(transform(dynamic, flow.INSERT_LOGGING), graphs.logged)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, in_functions, stays_fp32
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.graph.frames import in_branches, in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
@@ -25,6 +25,7 @@ from octavo.int8.checks import check_anchor, in_loop, no_kernel
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carries_floats, check_carrier
 from octavo.quantize_graph.constants import constant_nodes
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
+from octavo.quantize_graph.functions import in_functions
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from octavo.documents.decisions import Decisions
 from octavo.graph import Graph, Node, const_value, producer_name
 from octavo.graph.attrs import read_dtype
-from octavo.report.documents import Decisions
 
 BOOKKEEPING = frozenset(
     {
