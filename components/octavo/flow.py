@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from octavo.int8.node_names import CORRECTIONS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +19,7 @@ OPTIMIZE = (
 
 INSERT_LOGGING = (
     'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:") '
-    'insert_logging(prefix="eightbit_bias_correction/", show_name=true, summarize=-1, message="__bias_correction:")'
+    f'insert_logging(prefix="{CORRECTIONS}", show_name=true, summarize=-1, message="__bias_correction:")'
 )
 """The dynamic-range graph with a Print behind every range and every bias correction: what calibration runs."""
 

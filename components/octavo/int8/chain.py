@@ -22,7 +22,6 @@ from octavo.int8.corrections import constant_vector
 CONVS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 MATMULS = frozenset({"MatMul"})
 ANCHORS = CONVS | MATMULS
-POOLS = frozenset({"MaxPool", "AvgPool"})
 ADDS = frozenset({"Add", "AddV2", "AddN"})
 ACTIVATIONS = {
     "Conv2D": frozenset({"Relu", "Relu6"}),
@@ -55,6 +54,11 @@ class Chain:
         """The op types, from the anchor to the activation, which is one however many nodes spell it out."""
         parts = (self.anchor, self.bias_add, self.total)
         return (*(node.op for node in parts if node is not None), *([self.activation.kind] if self.activation else ()))
+
+    @property
+    def control_inputs(self) -> tuple[str, ...]:
+        """The control edges into its nodes."""
+        return tuple(edge for node in self.nodes for edge in node.control_inputs)
 
     @property
     def root(self) -> Node:

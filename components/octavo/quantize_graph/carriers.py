@@ -12,8 +12,9 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
-from octavo.int8.chain import POOLS, const_behind
+from octavo.int8.chain import const_behind
 from octavo.int8.checks import CHANNELS_LAST, NO_CONCAT, check_pool
+from octavo.int8.rules.pool import POOLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
-from octavo.int8.averages import AVERAGES, average_of
-from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, POOLS, Chain, climb
+from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import check_anchor, in_loop, no_kernel
+from octavo.int8.rules.average import AVERAGES, average_of
+from octavo.int8.rules.pool import POOLS
 from octavo.quantize_graph.carriers import CARRIERS, carried_inputs, carries_floats, check_carrier
 from octavo.quantize_graph.constants import constant_nodes
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift

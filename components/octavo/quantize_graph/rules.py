@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from octavo.errors import RecipeError
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
-from octavo.int8.averages import AVERAGES
 from octavo.int8.chain import ANCHORS
+from octavo.int8.rules.average import AVERAGES
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.layers import first_layers, last_layers
 from octavo.recipe import Override, Recipe

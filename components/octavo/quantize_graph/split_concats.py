@@ -24,7 +24,8 @@ from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.graph.workspace import Edit, Workspace
-from octavo.int8.chain import POOLS, climb, const_behind
+from octavo.int8.chain import climb, const_behind
+from octavo.int8.rules.pool import POOLS
 from octavo.quantize_graph.carriers import check_carrier
 from octavo.runtime.sample_shapes import sample_shapes
 
