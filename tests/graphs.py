@@ -8,9 +8,9 @@ from typing import Any
 
 from octavo.graph import Graph, const_node, from_def, rewire
 from octavo.graph.tensors import Array
-from octavo.int8.corrections import PREFIX
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
+from octavo.int8.node_names import is_correction
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
 from octavo.runtime.session import GraphSession
@@ -35,7 +35,7 @@ def run(graph: Graph, x: Array, fetches: tuple[str, ...] | None = None) -> list[
 
 def freeze(dynamic: Graph, x: Array) -> Graph:
     """The dynamic-range graph with the ranges and bias corrections that one batch gives."""
-    corrections = [name for name in dynamic.nodes if name.startswith(PREFIX)]
+    corrections = [name for name in dynamic.nodes if is_correction(name)]
     means = run(dynamic, x, tuple(corrections)) if corrections else []
     names = [n.name for n in dynamic.nodes.values() if n.op == "RequantizationRange"]
     values = run(dynamic, x, tuple(t for n in names for t in (n, f"{n}:1")))

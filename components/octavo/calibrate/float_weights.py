@@ -17,10 +17,7 @@ from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.tensors import Array, const_node, const_value
-from octavo.int8.corrections import PREFIX
-
-ERROR, WEIGHTS = "_rounding_error", "_dequantize"
-"""quantize_graph's names for the Const `X_rounding_error`, and for `X_dequantize` from which it is missing."""
+from octavo.int8.node_names import DEQUANTIZED, ROUNDING_ERROR, is_correction
 
 
 def with_float_weights(graph: Graph, corrections: Iterable[str]) -> Graph:
@@ -46,10 +43,10 @@ def with_float_weights(graph: Graph, corrections: Iterable[str]) -> Graph:
 def measured_op(graph: Graph, correction: str) -> Node | None:
     """The op on rounding errors whose mean is a correction; None where it is made in another way."""
     mean = graph.nodes.get(correction)
-    if mean is None or mean.op != "Mean" or not correction.startswith(PREFIX):
+    if mean is None or mean.op != "Mean" or not is_correction(correction):
         return None
     op = graph.producer(mean.data_inputs[0])
-    reads_error = len(op.data_inputs) == 2 and op.data_inputs[1].endswith(ERROR)
+    reads_error = len(op.data_inputs) == 2 and op.data_inputs[1].endswith(ROUNDING_ERROR)
     return op if reads_error and graph.producer(op.data_inputs[1]).op == "Const" else None
 
 
@@ -61,7 +58,7 @@ def _rounding_errors(graph: Graph, corrections: Iterable[str]) -> tuple[dict[str
         op = measured_op(graph, name)
         if op is not None:
             error = op.data_inputs[1]
-            errors[error.removesuffix(ERROR) + WEIGHTS] = const_value(graph.nodes[error])
+            errors[error.removesuffix(ROUNDING_ERROR) + DEQUANTIZED] = const_value(graph.nodes[error])
             zeros[name] = f"{name}/none"
     return errors, zeros
 

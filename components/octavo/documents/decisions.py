@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from octavo import __version__
 from octavo.documents.document import Document
-from octavo.graph.miss import Kind
+from octavo.graph.graph import Node
+from octavo.graph.miss import Kind, Miss
 
 Verdict = Literal["INT8", "FP32"]
 
@@ -26,6 +27,7 @@ class Decision:
         at: the node or tensor where it stopped.
         stopped: of an INT8 op, why an activation or add behind it was left in float; None when none was.
         note: what else is worth knowing, e.g. a field of the recipe that does not hold for it.
+        way_out: what would make it INT8; None where it is, or where nothing known would.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Decision:
     at: str | None = None
     stopped: str | None = None
     note: str | None = None
+    way_out: str | None = None
 
     def line(self) -> str:
         """The verdict as one line of text."""
@@ -48,6 +51,11 @@ class Decision:
         if self.verdict == "INT8":
             return self.rule or ""
         return f"{self.kind}: {self.reason}" if self.kind else self.reason or ""
+
+
+def stays_fp32(node: Node, miss: Miss) -> Decision:
+    """The verdict on a node that a Miss keeps FP32."""
+    return Decision(node.name, node.op, "FP32", kind=miss.kind, reason=miss.reason, at=miss.at, way_out=miss.way_out)
 
 
 class Decisions(Document):

@@ -69,11 +69,12 @@ class Counts(Part):
 
 
 class Fp32Node(Part):
-    """A node that could be INT8 and is not, and why."""
+    """A node that could be INT8 and is not, why, and what would make it so; None where nothing known would."""
 
     name: str
     op: str
     reason: str
+    way_out: str | None = None
 
 
 class Calibrated(Part):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from octavo.documents.decisions import Decision, Decisions
 from octavo.documents.result import Counts, Fp32Node, Result
 from octavo.errors import DataError
-from octavo.explain.advice import way_out
 from octavo.reading import first_fault
 from octavo.storage import MissingObjectError, exists, join, list_objects, read_bytes
 
@@ -39,19 +37,13 @@ class Explanation(BaseModel):
     complete: bool
 
     def document(self) -> dict[str, Any]:
-        """The same for JSON, with what would change each verdict."""
-        nodes = [{**asdict(node), "way_out": to_change(node)} for node in self.nodes]
-        return {**self.model_dump(mode="json"), "nodes": nodes}
-
-
-def to_change(node: Decision) -> str | None:
-    """What would make an op INT8; None where it is, or where nothing known would."""
-    return way_out(node.reason) if node.verdict == "FP32" else None
+        """The same for JSON."""
+        return self.model_dump(mode="json")
 
 
 def remarks(node: Decision) -> list[str]:
     """What is worth a line of its own."""
-    told = (("left in float", node.stopped), ("to change it", to_change(node)), ("note", node.note))
+    told = (("left in float", node.stopped), ("to change it", node.way_out), ("note", node.note))
     return [f"{label}: {text}" for label, text in told if text]
 
 
@@ -110,7 +102,7 @@ def _not_lowered(folder: str) -> dict[str, Decision]:
 
 
 def _left(node: Fp32Node) -> Decision:
-    return Decision(node.name, node.op, "FP32", reason=node.reason)
+    return Decision(node.name, node.op, "FP32", reason=node.reason, way_out=node.way_out)
 
 
 def _of_decisions(content: bytes, not_lowered: Mapping[str, Decision]) -> Explanation:

@@ -7,9 +7,7 @@ that the conv itself depends on.
 
 from __future__ import annotations
 
-from collections import deque
-
-from octavo.graph.graph import Graph, Node
+from octavo.graph.graph import Graph
 from octavo.graph.names import producer_name
 from octavo.int8.chain import Chain
 
@@ -31,20 +29,4 @@ def needs_private_copy(graph: Graph, chain: Chain) -> bool:
     others = [user for user in graph.consumers[back.name] if user.name != chain.total.name]
     if any(user.op in ALIASING for user in others):
         return True
-    return not {user.name for user in others} <= _ancestors(graph, chain.anchor, {user.name for user in others})
-
-
-def _ancestors(graph: Graph, node: Node, wanted: set[str]) -> set[str]:
-    """Those of the wanted nodes that `node` depends on."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = deque(producer_name(t) for t in node.inputs)
-    while todo and found != wanted:
-        name = todo.popleft()
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in wanted:
-            found.add(name)
-        todo.extend(producer_name(t) for t in graph.nodes[name].inputs)
-    return found
+    return bool(others) and not {user.name for user in others} <= graph.needed_by(chain.anchor.inputs)

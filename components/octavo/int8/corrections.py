@@ -15,9 +15,7 @@ from octavo.graph.attrs import bool_attr, dtype_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
-
-PREFIX = "eightbit_bias_correction/"
-"""The correction of the op `X` is the node `eightbit_bias_correction/X`, float32 [channels]."""
+from octavo.int8.node_names import added, correction_of, is_correction
 
 
 def correction_nodes(anchor: Node, data: str, error: str) -> list[Node]:
@@ -30,16 +28,15 @@ def correction_nodes(anchor: Node, data: str, error: str) -> list[Node]:
         data: the float tensor that it reads.
         error: the Const w - rounded(w).
     """
-    stem = f"{anchor.name}_eightbit"
-    first, rest = f"{stem}_batch_axis", f"{stem}_sample_axes"
-    mean, output = f"{stem}_mean_input", f"{stem}_mean_error"
+    parts = ("batch_axis", "sample_axes", "mean_input", "mean_error")
+    first, rest, mean, output = (added(anchor.name, part) for part in parts)
     axes = [0] if anchor.op == "MatMul" else [0, 1, 2]
     return [
         const_node(first, np.array([0], np.int32)),
         const_node(rest, np.array(axes, np.int32)),
         _mean(mean, data, first, keep_dims=True),
         Node(output, anchor.op, (mean, error), anchor.attrs),
-        _mean(PREFIX + anchor.name, output, rest, keep_dims=False),
+        _mean(correction_of(anchor.name), output, rest, keep_dims=False),
     ]
 
 
@@ -47,7 +44,7 @@ def without_unfrozen_corrections(graph: Graph) -> Graph:
     """The graph with a zero in the place of each correction that is not a constant yet."""
     zeros = {}
     for node in graph.nodes.values():
-        if node.name.startswith(PREFIX) and node.op == "Mean":
+        if is_correction(node.name) and node.op == "Mean":
             zeros[node.name] = const_node(node.name, np.zeros(_channels(graph, node), np.float32))
     if not zeros:
         return graph
@@ -61,7 +58,7 @@ def constant_vector(graph: Graph, tensor: str) -> Array | None:
         node = graph.nodes[producer_name(node.data_inputs[0])]
     if node.op == "Const":
         return const_value(node)
-    if node.op != "AddV2" or not any(t.startswith(PREFIX) for t in node.data_inputs):
+    if node.op != "AddV2" or not any(is_correction(t) for t in node.data_inputs):
         return None
     parts = [constant_vector(graph, t) for t in node.data_inputs]
     return None if parts[0] is None or parts[1] is None else np.asarray(parts[0] + parts[1])

@@ -24,11 +24,12 @@ from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.tensors import const_node
-from octavo.int8.averages import MARK
 from octavo.int8.chain import Chain
-from octavo.int8.corrections import PREFIX, correction_nodes
+from octavo.int8.corrections import correction_nodes
 from octavo.int8.encoding import MIN_MAGNITUDE
+from octavo.int8.node_names import added, correction_of, entry_codes
 from octavo.int8.ops import dequantize, quantize_v2, requantization_range
+from octavo.int8.rules.average import MARK
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
 from octavo.quantize_graph.names import refuse_quantized, with_made
@@ -37,10 +38,10 @@ from octavo.quantize_graph.weights import quantized_filters
 from octavo.recipe import Recipe
 
 ROOT_NAMES = {
-    "Conv2D": "eightbit_quantized_conv",
-    "DepthwiseConv2dNative": "eightbit_quantized_depthwise_conv",
-    "MatMul": "eightbit_quantized_mat_mul",
-    "ConcatV2": "eightbit_quantized_concatv2",
+    "Conv2D": "quantized_conv",
+    "DepthwiseConv2dNative": "quantized_depthwise_conv",
+    "MatMul": "quantized_mat_mul",
+    "ConcatV2": "quantized_concatv2",
 }
 
 
@@ -88,9 +89,9 @@ class _Emitter:
         """Quantize a tensor that a float op makes, for the INT8 ops that read it; float readers keep the tensor."""
         reader = next(c.anchor.name for c in self.plan.chains.values() if tensor in _int8_reads(c))
         tag = safe_name(tensor)
-        low_high = self._measure(tensor, f"{reader}_eightbit", f"_{tag}")
-        codes = f"{reader}_eightbit_quantize_{tag}"
-        self.rewired[tensor] = f"{reader}_eightbit_dequantize_{tag}"
+        low_high = self._measure(tensor, reader, f"_{tag}")
+        codes = entry_codes(reader, tensor)
+        self.rewired[tensor] = added(reader, f"dequantize_{tag}")
         self._pair(tensor, codes, self.rewired[tensor], self.plan.encodings[tensor], low_high)
 
     def _correct(self, chain: Chain) -> None:
@@ -98,63 +99,63 @@ class _Emitter:
         anchor = chain.anchor
         data = self.rewired.get(anchor.data_inputs[0], anchor.data_inputs[0])
         self.made += correction_nodes(anchor, data, self.filters[anchor.name].error)
-        correction = PREFIX + anchor.name
+        correction = correction_of(anchor.name)
         if chain.bias_add is not None:
             before = anchor.name
             bias = next(t for t in chain.bias_add.data_inputs if producer_name(t) != before)
-            corrected = f"{anchor.name}_eightbit_corrected_bias"
+            corrected = added(anchor.name, "corrected_bias")
             self.made.append(_float_op(corrected, "AddV2", bias, correction))
             self.rebiased[chain.bias_add.name] = (bias, corrected)
         elif chain.root is not anchor:
-            self.made.append(_bias_add(f"{anchor.name}_eightbit_bias_add", anchor.name, correction))
+            self.made.append(_bias_add(added(anchor.name, "bias_add"), anchor.name, correction))
             for reader in self.graph.consumers[anchor.name]:
-                self.rebiased[reader.name] = (anchor.name, f"{anchor.name}_eightbit_bias_add")
+                self.rebiased[reader.name] = (anchor.name, added(anchor.name, "bias_add"))
 
     def _root_nodes(self, chain: Chain, name: str) -> list[Node]:
         """A chain's float root under another name; a lone anchor is followed by its correction."""
         root = self._with_codes(self.graph.nodes[chain.root.name])
         if chain.root is not chain.anchor or not self.corrects:
             return [replace(root, name=name)]
-        unbiased = f"{chain.anchor.name}_eightbit_unbiased"
-        return [replace(root, name=unbiased), _bias_add(name, unbiased, PREFIX + chain.anchor.name)]
+        unbiased = added(chain.anchor.name, "unbiased")
+        return [replace(root, name=unbiased), _bias_add(name, unbiased, correction_of(chain.anchor.name))]
 
     def _quantize_root(self, root: str, chain: Chain) -> None:
         """Quantize a kernel's output; the Dequantize takes its name, so that its readers need no rewiring."""
         anchor = chain.anchor.name
-        float_name = f"{anchor}_{ROOT_NAMES[chain.anchor.op]}"
+        float_name = added(anchor, ROOT_NAMES[chain.anchor.op])
         self.made += self._root_nodes(chain, float_name)
-        measured = self._measure(float_name, f"{anchor}_eightbit", "")
+        measured = self._measure(float_name, anchor, "")
         self.ranges[root] = measured
         low_high = self.shared.get(root, measured)
-        self._pair(float_name, f"{anchor}_eightbit_requantize", root, self.plan.encodings[root], low_high)
+        self._pair(float_name, added(anchor, "requantize"), root, self.plan.encodings[root], low_high)
 
     def _quantize_carrier(self, name: str, node: Node) -> None:
         """Pass codes through a pool, concat, pad or reshape: the output has the input's range."""
-        float_name = f"{name}_{ROOT_NAMES.get(node.op, 'eightbit_quantized')}"
+        float_name = added(name, ROOT_NAMES.get(node.op, "quantized"))
         self.made.append(replace(self._with_codes(node), name=float_name))
         sources = carried_inputs(node)
         if node.op == "ConcatV2":
             self._widest_range(name, [self.ranges[t] for t in sources])
-            self.ranges[name] = (f"{name}_eightbit_min", f"{name}_eightbit_max")
+            self.ranges[name] = (added(name, "min"), added(name, "max"))
         else:
             self.ranges[name] = self.shared.get(sources[0], self.ranges[sources[0]])
         low_high = self.shared.get(name, self.ranges[name])
-        self._pair(float_name, f"{name}_eightbit_requantize", name, self.plan.encodings[name], low_high)
+        self._pair(float_name, added(name, "requantize"), name, self.plan.encodings[name], low_high)
 
     def _widest_range(self, name: str, ranges: list[tuple[str, str]]) -> None:
         for index, (op, end) in enumerate((("Minimum", "min"), ("Maximum", "max"))):
             widest = ranges[0][index]
             for count, other in enumerate(ranges[1:], 2):
                 last = count == len(ranges)
-                step = f"{name}_eightbit_{end}" if last else f"{name}_eightbit_{end}_{count}"
+                step = added(name, end if last else f"{end}_{count}")
                 self.made.append(_float_op(step, op, widest, other[index]))
                 widest = step
 
-    def _measure(self, tensor: str, stem: str, tag: str) -> tuple[str, str]:
+    def _measure(self, tensor: str, op: str, tag: str) -> tuple[str, str]:
         """Add the nodes that measure a float tensor's range; returns the range's two tensors."""
-        reshape, low, high = (f"{stem}_{part}{tag}" for part in ("reshape", "min", "max"))
-        dims, axis = f"{stem}_reshape_dims{tag}", f"{stem}_reduction_dims{tag}"
-        measured, ranged = f"{stem}_quantize_range{tag}", f"{stem}_requant_range{tag}"
+        reshape, low, high = (added(op, part + tag) for part in ("reshape", "min", "max"))
+        dims, axis = added(op, f"reshape_dims{tag}"), added(op, f"reduction_dims{tag}")
+        measured, ranged = added(op, f"quantize_range{tag}"), added(op, f"requant_range{tag}")
         reduce = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
         self.made += [
             const_node(dims, np.array([-1], np.int32)),
@@ -238,7 +239,7 @@ def _shared_ranges(graph: Graph, plan: Plan) -> dict[str, tuple[str, str]]:
         parts = carried_inputs(node)
         alone = all(p not in plan.carriers and _only_reader(graph, p) == name for p in parts)
         if node.op == "ConcatV2" and alone:
-            shared |= dict.fromkeys(parts, (f"{name}_eightbit_min", f"{name}_eightbit_max"))
+            shared |= dict.fromkeys(parts, (added(name, "min"), added(name, "max")))
     return shared
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from octavo.documents.decisions import Decision
-from octavo.graph.graph import Graph
+from octavo.documents.decisions import Decision, stays_fp32
+from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.int8.chain import ANCHORS
 
 WHILES = frozenset({"While", "StatelessWhile"})
@@ -17,17 +18,20 @@ def in_functions(graph: Graph) -> list[Decision]:
     functions = () if graph.library is None else graph.library.function
     loops = _run_by_loops(graph)
     return [
-        _in_function(function.signature.name, node, in_loop=function.signature.name in loops)
+        in_function(function.signature.name, node, in_loop=function.signature.name in loops)
         for function in functions
         for node in function.node_def
         if node.op in ANCHORS
     ]
 
 
-def _in_function(function: str, node: Any, *, in_loop: bool) -> Decision:
+def in_function(function: str, node: Any, *, in_loop: bool = False) -> Decision:
+    """The verdict on a NodeDef inside a function of the library."""
     where = f"it is inside the function {function!r}{', the body of a loop' if in_loop else ''}"
     reason = f"{where}; only the main graph is quantized"
-    return Decision(f"{function}/{node.name}", node.op, "FP32", kind="missed", reason=reason, at=function)
+    inlined = "inline the function before quantizing: freeze_graph does so where it can"
+    miss = Miss(reason, at=function, way_out="unroll the loop before quantizing" if in_loop else inlined)
+    return stays_fp32(Node(f"{function}/{node.name}", node.op), miss)
 
 
 def _run_by_loops(graph: Graph) -> frozenset[str]:

@@ -45,11 +45,13 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     if not graph.outputs:
         raise GraphError("quantize_graph needs the output names; pass --output_node_names")
     graph = _with_default_attrs(graph.without_dead_nodes())
-    skipped: Mapping[str, str] = {}
+    notes: dict[str, str] = {}
     if recipe.equalize_weights:
-        equalization = equalize(graph)
-        graph, skipped = equalization.graph, equalization.skipped
-    notes = {name: f"its weights are not equalized: {reason}" for name, reason in skipped.items()}
+        equalized = equalize(graph)
+        graph = equalized.graph
+        notes = {
+            name: f"its weights are not equalized: {miss.reason}" for name, [(_, miss)] in equalized.missed.items()
+        }
     if recipe.split_concats:
         rules = Rules(recipe, graph, execution_order(graph))
         graph, split = split_concats(graph, leave=rules.name)

@@ -13,6 +13,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.chain import Chain, const_behind
 from octavo.int8.encoding import quantize_weights
+from octavo.int8.node_names import DEQUANTIZED, ROUNDING_ERROR, WEIGHTS
 from octavo.int8.ops import dequantize
 from octavo.recipe import Calibration
 
@@ -49,9 +50,9 @@ def quantized_filters(
         axis = channel_axis(chain.anchor) if name in per_channel else -1
         if (const.name, axis) not in made:
             stem = _free_stem(const.name, f"_axis{axis}" if axis >= 0 else "_whole", taken)
-            made[const.name, axis] = Filter(f"{stem}_dequantize", f"{stem}_rounding_error")
+            made[const.name, axis] = Filter(stem + DEQUANTIZED, stem + ROUNDING_ERROR)
             nodes += _quantized(stem, const_value(const), axis, calibration)
-            taken.update(node.name for node in nodes[-len(_ENDINGS) :])
+            taken.update(node.name for node in nodes[-len(WEIGHTS) :])
         filters[name] = made[const.name, axis]
     return filters, nodes
 
@@ -63,14 +64,10 @@ def channel_axis(anchor: Node) -> int:
     return 2 if anchor.op == "DepthwiseConv2dNative" else 3
 
 
-_ENDINGS = ("_qint8_const", "_min", "_max", "_rounding_error", "_dequantize")
-"""What the names of a Const's five nodes end in."""
-
-
 def _free_stem(name: str, ending: str, taken: Collection[str]) -> str:
     """What the names of a Const's nodes begin with: its name, with an ending where some of those names are taken."""
     stems = chain_of((name, name + ending), (f"{name}{ending}_{number}" for number in count(1)))
-    return next(stem for stem in stems if not any(stem + end in taken for end in _ENDINGS))
+    return next(stem for stem in stems if not any(stem + end in taken for end in WEIGHTS))
 
 
 def _quantized(stem: str, weights: np.ndarray, axis: int, calibration: Calibration) -> list[Node]:
@@ -84,11 +81,11 @@ def _quantized(stem: str, weights: np.ndarray, axis: int, calibration: Calibrati
     )
     shape = [-1 if a == axis else 1 for a in range(weights.ndim)] if per_channel else ()
     error = weights - quantized.codes * quantized.scale.reshape(shape)
-    codes, low, high = f"{stem}_qint8_const", f"{stem}_min", f"{stem}_max"
+    codes, low, high, rounding_error, dequantized = (stem + ending for ending in WEIGHTS)
     return [
         const_node(codes, quantized.codes, "qint8"),
         const_node(low, -quantized.high),
         const_node(high, quantized.high),
-        const_node(f"{stem}_rounding_error", error.astype(np.float32)),
-        dequantize(f"{stem}_dequantize", codes, low, high, dtype="qint8", axis=axis),
+        const_node(rounding_error, error.astype(np.float32)),
+        dequantize(dequantized, codes, low, high, dtype="qint8", axis=axis),
     ]

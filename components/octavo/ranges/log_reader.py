@@ -21,6 +21,7 @@ from octavo.ranges.log_records import (
     MARK,
     MISSING_MARK,
     NUMBER,
+    PRINT,
     RANGE_MAX_MARK,
     RANGE_MIN_MARK,
     SINGLE_MARKS,
@@ -34,7 +35,7 @@ NO_RECORD = "no record in it"
 DAMAGED = "a damaged record"
 REVERSED = "a range whose minimum is above its maximum"
 
-_REST = rf";([^;\[\]\s]+)__print__;{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n"
+_REST = rf";([^;\[\]\s]+){PRINT};{MARK}\[({NUMBER})\]\[({NUMBER})\][^;\[\n]*\n"
 
 _ALONE = re.compile(rf"^(?:batch=({BATCH}) |[^;\n]*){_REST}".encode(), re.MULTILINE)
 """A line with one range and nothing that might be another record; a batch's number stands first where there is one."""

@@ -34,6 +34,9 @@ from octavo.graph.tensors import Array
 from octavo.ranges.exact_sum import ExactSum
 from octavo.ranges.histogram import Histogram
 
+PRINT = "__print__"
+"""What the name of a Print adds to that of the node that it prints."""
+
 MARK = "__requant_min_max:"
 """The message that the logged graph's Print nodes carry behind the node's name."""
 
@@ -65,7 +68,7 @@ BATCH = r"\d{1,18}"
 _NOT_FINITE = r"[+-]?(?:[nN][aA][nN](?:\(\w*\))?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 _NUMBERS = rf"(?:{NUMBER}|{_NOT_FINITE})(?: (?:{NUMBER}|{_NOT_FINITE}))*"
 _RECORD = re.compile(
-    rf"(?:\bbatch=(?P<batch>{BATCH}) )?;(?P<node>[^;\[\]\s]+)__print__;(?P<mark>{'|'.join(MARKS)})"
+    rf"(?:\bbatch=(?P<batch>{BATCH}) )?;(?P<node>[^;\[\]\s]+){PRINT};(?P<mark>{'|'.join(MARKS)})"
     rf"(?P<groups>(?:\[{_NUMBERS}\])+)",
     re.ASCII,
 )
@@ -196,12 +199,12 @@ def record_prefix(node: str, mark: str = MARK) -> str:
     """
     if not re.fullmatch(r"[^;\[\]\s]+", node, re.ASCII):
         raise CalibrationError(f"the node name {node!r} cannot be logged: it holds a blank, ';', '[' or ']'")
-    return f";{node}__print__;{mark}"
+    return f";{node}{PRINT};{mark}"
 
 
 def logged_node(message: str, mark: str = MARK) -> str | None:
     """The node that a Print's message names, or None when the message is not that of a record of this kind."""
-    found = re.search(rf";([^;\[\]\s]+)__print__;{mark}$", message, re.ASCII)
+    found = re.search(rf";([^;\[\]\s]+){PRINT};{mark}$", message, re.ASCII)
     return found[1] if found else None
 
 

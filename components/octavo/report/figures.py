@@ -59,7 +59,8 @@ def fp32_nodes(decisions: Decisions, still_float: frozenset[str]) -> tuple[Fp32N
     found = []
     for node in decisions.nodes:
         if node.verdict != "INT8":
-            found.append(Fp32Node(name=node.name, op=node.op, reason=_reason(node.kind, node.reason)))
+            reason = _reason(node.kind, node.reason)
+            found.append(Fp32Node(name=node.name, op=node.op, reason=reason, way_out=node.way_out))
         elif node.name in still_float:
             found.append(Fp32Node(name=node.name, op=node.op, reason=NOT_LOWERED))
     return tuple(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from octavo.documents.decisions import Decisions
 from octavo.graph import Graph, Node, const_value, producer_name
 from octavo.graph.attrs import read_dtype
+from octavo.int8.node_names import entry_tensor, is_added, kernel_range, origin, true_range
 
 BOOKKEEPING = frozenset(
     {
@@ -32,14 +33,16 @@ class Range:
 
 def still_float(graph: Graph, decisions: Decisions) -> frozenset[str]:
     """The nodes that were to be INT8 and whose op is in the graph as it was, in float arithmetic."""
-    names = {(_origin(node), node.op) for node in graph.nodes.values() if computes_in_float(node)}
+    names = {(origin(node.name), node.op) for node in graph.nodes.values() if computes_in_float(node)}
     return frozenset(n.name for n in decisions.nodes if n.verdict == "INT8" and (n.name, n.op) in names)
 
 
 def other_float_ops(graph: Graph, decisions: Decisions) -> dict[str, int]:
     """Op type -> nodes that compute in float and that quantize_graph has no verdict on, the most frequent first."""
     judged = {node.name for node in decisions.nodes}
-    found = Counter(node.op for node in graph.nodes.values() if computes_in_float(node) and _origin(node) not in judged)
+    found = Counter(
+        node.op for node in graph.nodes.values() if computes_in_float(node) and origin(node.name) not in judged
+    )
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -52,7 +55,7 @@ def computes_in_float(node: Node) -> bool:
 
 def ranges(graph: Graph) -> tuple[Range, ...]:
     """The ranges of the graph's 8-bit tensors, in the graph's order; those that are no constants are left out."""
-    found = (_range(graph, node) for node in graph.nodes.values() if "_eightbit_" in node.name)
+    found = (_range(graph, node) for node in graph.nodes.values() if is_added(node.name))
     return tuple(r for r in found if r is not None)
 
 
@@ -61,13 +64,13 @@ def _range(graph: Graph, node: Node) -> Range | None:
         low, high = (_scalar(graph, t) for t in node.data_inputs[1:3])
         dtype = read_dtype(node.attrs["T"])
     elif "out_type" in node.attrs or "Tout" in node.attrs:
-        true = f"{node.name}_true" if f"{node.name}_true_high" in graph.nodes else node.name
-        high = _scalar(graph, f"{true}_high")
-        low = _scalar(graph, f"{true}_low") if f"{true}_low" in graph.nodes else 0.0
+        ends = true_range(node.name)
+        first, last = ends if ends[1] in graph.nodes else kernel_range(node.name)
+        low, high = _scalar(graph, first) if first in graph.nodes else 0.0, _scalar(graph, last)
         dtype = read_dtype(node.attrs["out_type" if "out_type" in node.attrs else "Tout"])
     else:
         return None
-    name = node.name.partition("_eightbit_quantize_")[2] or _origin(node)
+    name = entry_tensor(node.name) or origin(node.name)
     return None if low is None or high is None else Range(name, low, high, dtype)
 
 
@@ -77,8 +80,3 @@ def _scalar(graph: Graph, tensor: str) -> float | None:
         return None
     value = const_value(node)
     return float(value.reshape(-1)[0]) if value.size == 1 else None
-
-
-def _origin(node: Node) -> str:
-    """The float graph's node that a node of the INT8 graph was made from."""
-    return node.name.partition("_eightbit_")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from octavo.int8.node_names import CORRECTIONS
 from octavo.recipe import Recipe
 from octavo.transform_graph.language import Step
 from octavo.transform_graph.transforms.flatten_matmuls import flatten_matmuls
@@ -35,12 +36,7 @@ INSERT_LOGGING: Stage = (
     Step(insert_logging, {"op": ("RequantizationRange",), "show_name": True, "message": "__requant_min_max:"}),
     Step(
         insert_logging,
-        {
-            "prefix": ("eightbit_bias_correction/",),
-            "show_name": True,
-            "summarize": -1,
-            "message": "__bias_correction:",
-        },
+        {"prefix": (CORRECTIONS,), "show_name": True, "summarize": -1, "message": "__bias_correction:"},
     ),
 )
 """The dynamic-range graph with a Print behind every range and every bias correction: what calibration runs."""

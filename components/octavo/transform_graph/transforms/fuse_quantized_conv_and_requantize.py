@@ -53,4 +53,4 @@ def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: 
         raise SpecError(f"fuse_quantized_conv_and_requantize: bias is {bias!r}; wanted 'float32' or 'qint32'")
     fused = runnable(fuse_convs(graph, target=cast("Target", target or "public")))
     lowered = lower(fused, target=cast("Target", target or "fused")).graph
-    return with_integer_biases(lowered) if bias == "qint32" else lowered
+    return with_integer_biases(lowered).graph if bias == "qint32" else lowered

@@ -34,9 +34,7 @@ from octavo.graph import Graph, Node, output_index, producer_name
 from octavo.graph.attrs import dtype_attr, dtype_list_attr, int_attr, string_attr
 from octavo.graph.op_defs import CONTROL_FLOW, output_dtypes
 from octavo.intel_graphs.runnable import runnable
-
-SUFFIX = "__print__"
-"""What a Print's name adds to the name of the node that it prints."""
+from octavo.ranges.log_records import PRINT
 
 
 def insert_logging(
@@ -69,7 +67,7 @@ def insert_logging(
         chosen = (not op or node.op in op) and (not prefix or node.name.startswith(prefix))
         if chosen and node.name in ports and _printable(graph, node):
             text = f";{node.op};" if show_op else ""
-            text += f";{node.name}{SUFFIX};" if show_name else ""
+            text += f";{node.name}{PRINT};" if show_name else ""
             prints[node.name] = _print_of(node, ports[node.name], text + message, settings)
     nodes = []
     for node in graph.nodes.values():
@@ -89,8 +87,8 @@ def _read_ports(graph: Graph) -> dict[str, set[int]]:
 
 
 def _printable(graph: Graph, node: Node) -> bool:
-    is_print = node.op == "Print" and node.name.endswith(SUFFIX)
-    return not is_print and f"{node.name}{SUFFIX}" not in graph.nodes and node.op not in CONTROL_FLOW
+    is_print = node.op == "Print" and node.name.endswith(PRINT)
+    return not is_print and f"{node.name}{PRINT}" not in graph.nodes and node.op not in CONTROL_FLOW
 
 
 def _print_of(node: Node, read: set[int], message: str, settings: dict[str, object]) -> Node:
@@ -103,7 +101,7 @@ def _print_of(node: Node, read: set[int], message: str, settings: dict[str, obje
         "message": string_attr(message),
         **settings,
     }
-    return Node(f"{node.name}{SUFFIX}", "Print", (node.name, *printed), attrs, node.device)
+    return Node(f"{node.name}{PRINT}", "Print", (node.name, *printed), attrs, node.device)
 
 
 def _reading_prints(node: Node, prints: dict[str, Node], ports: dict[str, set[int]]) -> Node:

@@ -11,9 +11,9 @@ from examples import random
 from graphs import Stages, build, quantized, run
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph
-from octavo.int8 import lowering
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
+from octavo.int8.rules import packed_pads
 
 Body = Callable[[Any, Any], Any]
 
@@ -68,7 +68,7 @@ def test_four_codes_at_a_time_give_the_codes_of_the_pad(
     net: Body, plain: str, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = stages(net, target=target)
-    monkeypatch.setattr(lowering, "packs", lambda *_: False)
+    monkeypatch.setattr(packed_pads, "_packs", lambda *_: False)
     unpacked = lower(made.frozen, target=target).graph
     assert (padded_types(made.int8), padded_types(unpacked)) == (["int32"], [plain])
     for batch in (1, 2, 5):

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr, int_list_attr, string_attr
+from octavo.graph.attrs import dtype_attr
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_node, const_value
-from octavo.int8.activations import Activation
-from octavo.int8.chain import Chain, const_behind
-from octavo.int8.kernels import Filters, Operand, Target, conv_kernel, window_of
+from octavo.int8.chain import const_behind
+from octavo.int8.kernels import Filters, Operand, Target, conv_kernel
 from octavo.int8.ops import Codes, Window, dequantize, window_sums
+from octavo.int8.rules.rule import Lowered, rule
+from octavo.int8.site import Site
 from octavo.runtime.shapes import Shape
 
 AVERAGES = frozenset({"AvgPool", "Mean"})
@@ -51,6 +53,30 @@ class Average:
     flat: bool
 
 
+@rule(lambda _, op: MARK in op.attrs)
+def average(site: Site, name: str, op: Node) -> Lowered:
+    """A depthwise conv that makes codes."""
+    data, averaged = _data(site, op)
+    span = site.spans[name]
+    output = site.output(name, span)
+    nodes = average_codes(name, averaged, data, output, target=site.target, controls=op.control_inputs)
+    return Lowered(nodes, span)
+
+
+@rule(lambda _, op: MARK in op.attrs, floats=True)
+def float_average(site: Site, name: str, op: Node) -> Lowered:
+    """A depthwise conv that makes sums of 32 bits, and a Dequantize of them."""
+    data, averaged = _data(site, op)
+    if data.span.shift != 0.0:
+        raise Miss(
+            "code 0 of its input does not stand for zero, and its 32-bit sums go without a bias", at=op.data_inputs[0]
+        )
+    return Lowered(average_floats(name, averaged, data, controls=op.control_inputs))
+
+
+RULES = (average, float_average)
+
+
 def average_of(graph: Graph, node: Node, shape: Shape) -> Average | None:
     """What a Mean or AvgPool of a tensor of a shape averages, when that is whole images in NHWC of a known size."""
     if shape is None or len(shape) != 4:
@@ -70,39 +96,52 @@ def average_of(graph: Graph, node: Node, shape: Shape) -> Average | None:
 
 
 def average_codes(
-    name: str, node: Node, average: Average, data: Operand, output: Operand, target: Target
+    name: str, average: Average, data: Operand, output: Operand, *, target: Target, controls: tuple[str, ...]
 ) -> list[Node]:
     """The mean as codes of the output's range; the last node is named `name`."""
     made = f"{name}_unflattened" if average.flat else name
     filters = _filters(name, average)
-    unsigned = output.span.dtype == "quint8"  # as Intel's ops write unsigned codes behind a Relu only
-    window = {"strides": int_list_attr(_strides(average)), "padding": string_attr("VALID")}
-    conv = Node(name, "DepthwiseConv2dNative", (data.codes.tensor, filters.codes.tensor, *node.control_inputs), window)
-    chain = Chain(conv, activation=Activation("Relu", ()) if unsigned else None)
-    kernel = conv_kernel(made, chain, filters, data, None, output, target=target, window=window_of(conv))
+    kernel = conv_kernel(
+        made,
+        data,
+        filters,
+        output,
+        window=_window(average),
+        relu=output.span.dtype == "quint8",  # as Intel's ops write unsigned codes behind a Relu only
+        target=target,
+        controls=controls,
+    )
     return [*_constants(filters), *kernel, *_flattened(name, made, average, output.span.dtype)]
 
 
-def average_floats(name: str, node: Node, average: Average, data: Operand) -> list[Node]:
+def average_floats(name: str, average: Average, data: Operand, *, controls: tuple[str, ...] = ()) -> list[Node]:
     """The mean as float32, for data without a shift; the last node is named `name`."""
     made = f"{name}_unflattened" if average.flat else name
     sums, filters = f"{name}_sums", _filters(name, average)
     return [
         *_constants(filters),
-        window_sums(sums, data.codes, filters.codes, Window(_strides(average), "VALID"), controls=node.control_inputs),
+        window_sums(sums, data.codes, filters.codes, _window(average), controls=controls),
         dequantize(made, sums, f"{sums}:1", f"{sums}:2", dtype="qint32", mode="MIN_FIRST"),
         *_flattened(name, made, average, "float32"),
     ]
 
 
-def _strides(average: Average) -> tuple[int, ...]:
-    return (1, average.height, average.width, 1)
+def _data(site: Site, op: Node) -> tuple[Operand, Average]:
+    tensor = op.data_inputs[0]
+    average = average_of(site.graph, op, site.declared_shapes[tensor])
+    if average is None:
+        raise Miss("the size of the images that it averages is not known", at=tensor)
+    return site.operand(tensor), average
+
+
+def _window(average: Average) -> Window:
+    return Window((1, average.height, average.width, 1), "VALID")
 
 
 def _filters(name: str, average: Average) -> Filters:
     shape = (average.height, average.width, average.channels, 1)
     values = np.full(shape, 1 / (average.height * average.width), np.float32)
-    return Filters(Codes(f"{name}_filter", f"{name}_filter_low", f"{name}_filter_high", "qint8"), values)
+    return Filters(Codes(f"{name}_filter", f"{name}_filter_low", f"{name}_filter_high", "qint8"), values, "HWCM")
 
 
 def _constants(filters: Filters) -> list[Node]:

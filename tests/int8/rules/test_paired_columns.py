@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from examples import random
 from graphs import Stages, build, quantized, run
 from octavo.graph.graph import Graph
-from octavo.int8 import lowering
 from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
+from octavo.int8.rules import conv
 
 Body = Callable[[Any, Any], Any]
 Padding = str | list[list[int]]
@@ -62,7 +62,7 @@ def pairs(graph: Graph) -> int:
 
 def assert_the_same_without_pairs(made: Stages) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lowering, "may_pair", lambda *_: False)
+        patched.setattr(conv, "may_pair", lambda *_: False)
         plain = lower(made.frozen).graph
     assert not pairs(plain)
     np.testing.assert_array_equal(run(made.int8, made.x)[0], run(plain, made.x)[0])

@@ -15,9 +15,9 @@ from graphs import Stages, build, quantized
 from octavo.errors import RecipeError
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import dtype_attr, shape_attr
-from octavo.int8.averages import Average, average_floats
 from octavo.int8.kernels import Operand, Target
 from octavo.int8.ops import Codes
+from octavo.int8.rules.average import Average, average_floats
 from octavo.int8.spans import Span
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
@@ -188,7 +188,6 @@ def averaged(codes: np.ndarray, *, signed: bool, high: float) -> np.ndarray:
     """The mean of codes whose largest stands for `high`, by the kernel alone."""
     plain, kind = ("int8", "qint8") if signed else ("uint8", "quint8")
     low = -high if signed else 0.0
-    mean = Node("mean", "Mean", ("codes",))
     _, height, width, channels = codes.shape
     data = Operand(Codes("codes", "low", "high", kind), Span(kind, low, high))
     nodes = [
@@ -196,7 +195,7 @@ def averaged(codes: np.ndarray, *, signed: bool, high: float) -> np.ndarray:
         Node("codes", "Bitcast", ("fed",), {"T": dtype_attr(plain), "type": dtype_attr(kind)}),
         const_node("low", np.float32(low)),
         const_node("high", np.float32(high)),
-        *average_floats("mean", mean, Average(height, width, channels, flat=True), data),
+        *average_floats("mean", Average(height, width, channels, flat=True), data),
     ]
     with GraphSession(Graph({}).with_nodes(nodes), ("mean",)) as session:
         return session.run({"fed": codes})[0]
