@@ -30,7 +30,7 @@ def read_document(path: Path, kind: type[T], error: type[OctavoError], *, unread
         raise error(wrong.format(path=str(path), why=first_fault(fault))) from fault
 
 
-def first_fault(fault: ValidationError, whole: str = "the file") -> str:
+def first_fault(fault: ValidationError, whole: str = "the whole") -> str:
     """Where a document is wrong first, and how: "nodes.0.op: Field required"; `whole` stands for all of it."""
     first = fault.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"

@@ -33,7 +33,7 @@ def test_what_is_no_such_document_is_refused_in_one_sentence(
     with pytest.raises(error) as refused:
         kind.read(path)
     assert str(refused.value) == unread.format(repr(str(path)), "No such file or directory")
-    for content, where in (("{", "the file: "), ("{}", f"{next(iter(kind.model_fields))}: Field required")):
+    for content, where in (("{", "the whole: "), ("{}", f"{next(iter(kind.model_fields))}: Field required")):
         path.write_text(content)
         with pytest.raises(error) as refused:
             kind.read(path)

@@ -41,7 +41,7 @@ def test_what_is_no_document_is_no_summary(content: str, tmp_path: Path) -> None
     path = tmp_path / "other.json"
     path.write_text(content)
 
-    with pytest.raises(GraphError, match=r"other.json' is no summary of a model: the file: "):
+    with pytest.raises(GraphError, match=r"other.json' is no summary of a model: the whole: "):
         Summary.read(path)
 
 

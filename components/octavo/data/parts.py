@@ -282,7 +282,7 @@ def read_turn(given: Mapping[str, Any]) -> Turn:
     try:
         return Turn.model_validate(given)
     except ValidationError as fault:
-        raise DataError(f"{dict(given)!r} is no turn of a loop: {first_fault(fault, 'the whole')}") from fault
+        raise DataError(f"{dict(given)!r} is no turn of a loop: {first_fault(fault)}") from fault
 
 
 def shard_of(turn: Turn, plan: Plan) -> Shard:

@@ -37,5 +37,5 @@ class JobSettings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as fault:
             got, fields = fault.errors()[0]["input"], ", ".join(cls.model_fields)
-            why = f"{first_fault(fault, 'the whole')}, got {got!r} (fields: {fields})"
+            why = f"{first_fault(fault)}, got {got!r} (fields: {fields})"
             raise SpecError(f"the settings of the Job are not valid: {why}") from fault

@@ -98,7 +98,7 @@ class Registration(BaseModel):
             raise SpecError(f"the registration is no YAML: {fault}") from fault
         except ValidationError as fault:
             got = fault.errors()[0]["input"]
-            raise SpecError(f"the registration is not valid: {first_fault(fault, 'the whole')}, got {got!r}") from fault
+            raise SpecError(f"the registration is not valid: {first_fault(fault)}, got {got!r}") from fault
         names = [schedule.name for schedule in found.schedules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")
