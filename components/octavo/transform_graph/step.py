@@ -6,12 +6,15 @@ from octavo import flow
 from octavo.graph_folder import GraphFolder
 from octavo.recipe import Recipe
 from octavo.transform_graph.transform import transform_file
+from octavo.transform_graph.verdicts import settle
 
 
 def apply_transforms(source: GraphFolder, made: GraphFolder, transforms: str) -> None:
-    """Apply a transform list. Raises OctavoError as `transform_file` does."""
+    """Apply a transform list, and settle the verdicts beside the graph. Raises OctavoError as `transform_file` does."""
     ends = source.ends()
-    transform_file(source.graph, made.graph, transforms, inputs=ends.inputs, outputs=ends.outputs)
+    outcome = transform_file(source.graph, made.graph, transforms, inputs=ends.inputs, outputs=ends.outputs)
+    if made.decisions.exists():
+        settle(made.decisions, outcome)
 
 
 def optimize_graph(source: GraphFolder, made: GraphFolder) -> None:
