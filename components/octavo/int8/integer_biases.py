@@ -24,6 +24,9 @@ LOG = logging.getLogger(__name__)
 
 LARGEST = 2**31 - 1
 
+FLOAT_BIAS = "with_integer_biases"
+"""What the reason is filed under why a bias stays float32."""
+
 
 def with_integer_biases(graph: Graph) -> Outcome:
     """Put a qint32 bias in every conv kernel whose bias, ranges and filter range are known.
@@ -40,7 +43,7 @@ def with_integer_biases(graph: Graph) -> Outcome:
             codes = _codes(graph, node)
         except Miss as miss:
             LOG.warning("%s %r keeps its float32 bias: %s", node.op, node.name, miss.reason)
-            missed[node.name] = [("with_integer_biases", miss)]
+            missed[node.name] = [(FLOAT_BIAS, miss)]
             continue
         replaced[node.data_inputs[2]] = const_node(node.data_inputs[2], codes, "qint32")
         replaced[node.name] = _with_qint32_bias(node)

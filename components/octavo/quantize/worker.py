@@ -14,7 +14,8 @@ from octavo.quantize_graph.quantize import quantize as quantized
 from octavo.runtime.proof import prove
 from octavo.summarize_graph.summarize import summarize_model
 from octavo.transform_graph import stages
-from octavo.transform_graph.transform import transform
+from octavo.transform_graph.transform import transform, transformed
+from octavo.transform_graph.verdicts import settle
 
 
 def summarize(text: str) -> None:
@@ -48,8 +49,9 @@ def quantize(text: str) -> None:
 
 
 def lower(text: str) -> None:
-    """Write the INT8 graph."""
+    """Write the INT8 graph, and settle the decisions."""
     graphs = Graphs.model_validate_json(text)
     dynamic = load_graph(graphs.dynamic).with_ends(graphs.inputs, graphs.outputs)
-    lowered = transform(dynamic, stages.freeze_ranges(graphs.log, graphs.recipe) + stages.fuse(graphs.recipe))
-    save_graph(lowered, graphs.int8)
+    outcome = transformed(dynamic, stages.freeze_ranges(graphs.log, graphs.recipe) + stages.fuse(graphs.recipe))
+    save_graph(outcome.graph, graphs.int8)
+    settle(graphs.decisions, outcome)

@@ -22,9 +22,13 @@ from typing import Any, NoReturn
 
 from octavo.errors import SpecError
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 
-Transform = Callable[..., Graph]
-"""A function from a graph, and typed keywords, to a graph; its signature is the schema of its parameters."""
+Transform = Callable[..., Graph | Outcome]
+"""A function from a graph, and typed keywords, to a graph, or to one with what did not apply in it.
+
+Its signature is the schema of its parameters.
+"""
 
 IGNORE_ERRORS = "ignore_errors"
 """The parameter that every transform takes: leave the graph unchanged, rather than stop, when it fails."""
@@ -69,9 +73,10 @@ class Step:
         """The transform's name."""
         return self.transform.__name__
 
-    def __call__(self, graph: Graph) -> Graph:
-        """The transformed graph."""
-        return self.transform(graph, **self.args)
+    def __call__(self, graph: Graph) -> Outcome:
+        """The transformed graph, and what did not apply."""
+        made = self.transform(graph, **self.args)
+        return made if isinstance(made, Outcome) else Outcome(made)
 
     def __str__(self) -> str:
         args = {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})}

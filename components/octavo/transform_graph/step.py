@@ -9,12 +9,15 @@ from octavo.recipe import Recipe
 from octavo.transform_graph import stages
 from octavo.transform_graph.language import Step
 from octavo.transform_graph.transform import transform_file
+from octavo.transform_graph.verdicts import settle
 
 
 def apply_transforms(source: GraphFolder, made: GraphFolder, transforms: str | Sequence[Step]) -> None:
-    """Apply a transform list. Raises OctavoError as `transform_file` does."""
+    """Apply a transform list, and settle the verdicts beside the graph. Raises OctavoError as `transform_file` does."""
     ends = source.ends()
-    transform_file(source.graph, made.graph, transforms, inputs=ends.inputs, outputs=ends.outputs)
+    outcome = transform_file(source.graph, made.graph, transforms, inputs=ends.inputs, outputs=ends.outputs)
+    if made.decisions.exists():
+        settle(made.decisions, outcome)
 
 
 def optimize_graph(source: GraphFolder, made: GraphFolder) -> None:

@@ -36,11 +36,12 @@ from __future__ import annotations
 import logging
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 
 LOG = logging.getLogger(__name__)
 
 
-def equalize_weights(graph: Graph) -> Graph:
+def equalize_weights(graph: Graph) -> Outcome:
     """Scale the channels between two layers so that the weights on both sides spread alike over eight bits."""
     from octavo.int8.equalization import equalize
 
@@ -54,4 +55,4 @@ def equalize_weights(graph: Graph) -> Graph:
             name,
             result.reason(name)[1].reason,
         )
-    return result.graph
+    return result

@@ -32,6 +32,7 @@ from octavo.graph import Graph, Node, const_node, const_value, producer_name
 from octavo.graph.attrs import read_shape, shape_attr
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import is_quantized
+from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
@@ -44,22 +45,22 @@ TOLERANCE = 1e-5
 LOG = logging.getLogger(__name__)
 
 
-def free_batch_dimension(graph: Graph) -> Graph:
+def free_batch_dimension(graph: Graph) -> Outcome:
     """Let a graph that was saved for one example take any number of them."""
     names = [node.name for node in graph.nodes.values() if _takes_one(node)]
     if not names:
-        return graph
+        return Outcome(graph)
     try:
-        return _freed_and_proved(graph, names)
+        return Outcome(_freed_and_proved(graph, names))
     except Miss as miss:
-        return _left(graph, miss)
+        return _left(graph, names, miss)
     except GraphError as fault:
-        return _left(graph, Miss(str(fault), at=names[0]))
+        return _left(graph, names, Miss(str(fault), at=names[0]))
 
 
-def _left(graph: Graph, miss: Miss) -> Graph:
+def _left(graph: Graph, names: Collection[str], miss: Miss) -> Outcome:
     LOG.warning("free_batch_dimension: the batch stays 1: %s", miss.reason)
-    return graph
+    return Outcome(graph, missed={name: [("free_batch_dimension", miss)] for name in names})
 
 
 def _takes_one(node: Node) -> bool:
