@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Result
 from octavo.graph import save_graph
 from octavo.graph.text import parse_graph
 from octavo.report.report import write_report
+from written import source, summary
 
 FP32_GRAPH = """
 input = Placeholder() dtype=float32 shape=<?,4>
@@ -28,17 +31,13 @@ fc = _QuantizedMatMul(fc_eightbit_quantize_input, w) T1=qint8 Tout=float32
 predict = Softmax(fc) T=float32
 """
 
-SUMMARY = {
-    "inputs": [
-        {"name": "input", "dtype": "float32", "shape": [None, 4], "likely": True},
-        {"name": "keep_probability", "dtype": "float32", "shape": [], "likely": False},
-    ],
-    "outputs": [{"name": "predict", "op": "Softmax", "likely": True}],
-    "input_names": ["input"],
-    "output_names": ["predict"],
-    "const_parameters": 0,
-    "variable_parameters": 1234,
-}
+SUMMARY = summary(
+    ["input"],
+    ["predict"],
+    inputs=[source("input", "float32", [None, 4]), source("keep_probability", "float32", [], likely=False)],
+    outputs=[{"name": "predict", "op": "Softmax", "likely": True, "taken": True, "reason": "", "unread": True}],
+    variable_parameters=1234,
+).model_dump(mode="json")
 
 MACHINE = {
     "cpu": "Some CPU",
@@ -67,7 +66,26 @@ def verdict(name: str, op: str, reason: str | None = None) -> dict[str, Any]:
 def evaluation(predictions: list[int], labels: list[int]) -> dict[str, Any]:
     """What evaluate writes."""
     right = sum(p == label for p, label in zip(predictions, labels, strict=True))
-    return {"images": len(labels), "correct1": right, "correct5": len(labels), "predictions": predictions}
+    return measured(right, len(labels), predictions).model_dump(mode="json")
+
+
+def measured(right: int, images: int = 1000, predictions: Sequence[int] = (0,)) -> Evaluation:
+    """The accuracy of a graph that knows ten classes, so that each label is among its best five or may be."""
+    return Evaluation(
+        images=images,
+        classes=10,
+        top1=100 * right / max(images, 1),
+        top5=100,
+        correct1=right,
+        correct5=images,
+        predictions=list(predictions),
+        label_offset=0,
+        batch_size=10,
+        seconds=1,
+        output="predict",
+        outputs=1,
+        rivals=[],
+    )
 
 
 def speed(rate: float) -> dict[str, Any]:
@@ -78,16 +96,24 @@ def speed(rate: float) -> dict[str, Any]:
         "images_per_second_quartiles": quartiles,
         "latency_ms_p50": 1.0,
         "latency_ms_p90": 1.5,
+        "runs": 100,
     }
 
 
 def timings(ratios: dict[int, float], fixed_batch: int | None = None) -> dict[str, Any]:
     """What benchmark writes: INT8's speed over FP32's by batch size."""
     batches = [
-        {"batch": batch, "fp32": speed(1000.0), "int8": speed(1000.0 * ratio), "ratio": ratio}
+        {
+            "batch": batch,
+            "fp32": speed(1000.0),
+            "int8": speed(1000.0 * ratio),
+            "ratio": ratio,
+            "ratio_quartiles": [0.98 * ratio, 1.02 * ratio],
+        }
         for batch, ratio in ratios.items()
     ]
-    return {"batches": batches, "fixed_batch": fixed_batch, "rounds": 6, "seconds": 0.5, "machine": MACHINE}
+    settings = {"fixed_batch": fixed_batch, "rounds": 6, "seconds": 0.5, "in_caller": False}
+    return {"batches": batches, **settings, "machine": MACHINE}
 
 
 class ReportInputs:

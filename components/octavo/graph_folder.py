@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavo.ends import Ends, read_ends
+from octavo.documents.summary import Ends, Summary
 
 CARRIED = ("summary.json", "model.json", "decisions.json")
 """What travels with a graph, from the step that makes it on."""
@@ -44,8 +44,8 @@ class GraphFolder:
         return self.path / "decisions.json"
 
     def ends(self) -> Ends:
-        """The names of the inputs and outputs. Raises GraphError as `read_ends` does."""
-        return read_ends(self.summary)
+        """The names of the inputs and outputs. Raises GraphError where the summary is none, or does not settle them."""
+        return Summary.read(self.summary).ends()
 
     def digest(self) -> str:
         """What no other graph, inputs and outputs have."""

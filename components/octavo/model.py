@@ -1,4 +1,4 @@
-"""Trained models as files: what kinds there are, how each is laid out, and the record that fetch_model writes."""
+"""Trained models as files: what kinds there are and how each is laid out."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from octavo.documents.model_record import RECORD, Kind, ModelRecord
 from octavo.errors import GraphError
-
-Kind = Literal["frozen_graph", "graph_and_checkpoint", "saved_model", "keras"]
-"""The kinds of model; a frozen_graph is a GraphDef file alone, which may still turn out to have variables."""
-
-RECORD = "model.json"
-"""The name of the record in the folder of a fetched model."""
 
 GRAPH_SUFFIXES = (".pb", ".pbtxt")
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -27,36 +19,6 @@ WANTED = "a .pb, .pbtxt, .keras or .h5 file, a folder with a graph and its check
 
 _SHARD = re.compile(r"(.*)\.data-(\d{5})-of-(\d{5})")
 _LATEST = re.compile(r'^model_checkpoint_path: "(.*)"', re.MULTILINE)
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileRecord(_Document):
-    """One file of a fetched model: its path relative to the record, its size and its checksum."""
-
-    path: str
-    bytes: int
-    sha256: str
-
-
-class ModelRecord(_Document):
-    """What was fetched.
-
-    Attributes:
-        uri: where the model came from.
-        kind: what it is.
-        graph: the graph's or the Keras file, or the SavedModel's folder, relative to the record.
-        checkpoint: the checkpoint's prefix (its .index file's name without that ending), relative to the record.
-        files: every file.
-    """
-
-    uri: str
-    kind: Kind
-    graph: str
-    checkpoint: str | None
-    files: tuple[FileRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +162,7 @@ def _what_is_there(names: Collection[str]) -> str:
 
 def _recorded(folder: Path) -> Model:
     """The model of a folder that fetch_model wrote."""
-    file = folder / RECORD
-    try:
-        record = ModelRecord.model_validate_json(file.read_bytes())
-    except OSError as fault:
-        raise GraphError(f"the record {str(file)!r} cannot be read: {fault.strerror}") from fault
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise GraphError(f"{str(file)!r} is no record of fetch_model ({place}: {first['msg']})") from fault
+    record = ModelRecord.read(folder / RECORD)
     for entry in record.files:
         path = folder / entry.path
         size = path.stat().st_size if path.is_file() else None

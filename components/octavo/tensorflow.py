@@ -21,6 +21,9 @@ LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 CALLER_THREAD = "TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD"
 """The variable that, at "1" before the first op runs, lets the thread that starts a kernel do a part of it itself."""
 
+HEADINGS = ("Graph execution error", "Detected at", "Original stack", "Node:")
+"""How the lines of TensorFlow's messages begin that say nothing by themselves."""
+
 
 def import_tensorflow() -> Any:
     """The tensorflow module; the first call imports it without its start-up notices and without Keras.
@@ -102,3 +105,10 @@ def quiet_tensorflow() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def first_line(fault: Exception, most: int = 300) -> str:
+    """The line of a message that says what is wrong, cut to `most` letters; not a heading of TensorFlow's."""
+    text = str(getattr(fault, "message", None) or fault)
+    lines = (line.strip() for line in text.splitlines())
+    return next((line[:most] for line in lines if line and not line.startswith(HEADINGS)), type(fault).__name__)

@@ -15,6 +15,7 @@ from octavo.errors import OctavoError
 from octavo.local import run_compiled
 from octavo.plan_shards.loops import reused
 from octavo.progress import StepLines
+from octavo.report.table import table
 from octavo.runtime.supervisor import supervise
 from octavo.storage import join, prove_writable
 
@@ -71,7 +72,7 @@ def main(recipe: Path | None, work: Path, target_uri: str, **parameters: object)
 def _print_figures(console: Console, root: Path) -> None:
     """The table of the run, as far as its report task came."""
     for result in root.glob("*/report/figures"):
-        console.print(Result.model_validate_json(result.read_bytes()).table())
+        console.print(table(Result.read(result)))
 
 
 if __name__ == "__main__":

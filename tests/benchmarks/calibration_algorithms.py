@@ -17,7 +17,8 @@ import click
 from octavo.calibrate.calibrate import calibrate_file
 from octavo.data.dataset import open_dataset
 from octavo.data.shard import Shard
-from octavo.evaluate.evaluate import Evaluation, evaluate_file
+from octavo.documents.evaluation import Evaluation
+from octavo.evaluate.evaluate import evaluate_file
 from octavo.fetch_model.fetch import fetch_model
 from octavo.quantize.graphs import Graphs
 from octavo.quantize.quantize import Files
@@ -43,7 +44,7 @@ def measured(subject: Subject, limit: int) -> dict[str, Evaluation]:
         files = Files(Path(folder))
         fetch_model(str(DATA / subject.model), files.model)
         outputs = (subject.output or "predict",)
-        inputs = tuple(summarize_model(files.model, (), outputs).document()["input_names"])
+        inputs = summarize_model(files.model, (), outputs).ends().inputs
         plain = Graphs.model_validate({**vars(files), "inputs": inputs, "outputs": outputs, "recipe": Recipe()})
         plain.optimize()
         found = {"FP32": _evaluated(files.fp32, subject, plain)}

@@ -108,7 +108,7 @@ def measured(subject: Subject, *, images: int, rounds: int, workers: int) -> dic
         files = Files(Path(folder))
         fetch_model(str(DATA / str(subject.model)), files.model)
         outputs = (subject.output or "predict",)
-        inputs = tuple(summarize_model(files.model, (), outputs).document()["input_names"])
+        inputs = summarize_model(files.model, (), outputs).ends().inputs
         graphs = Graphs.model_validate({**vars(files), "inputs": inputs, "outputs": outputs, "recipe": Recipe()})
         graphs.optimize()
         graphs.quantize()

@@ -21,10 +21,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from octavo import flow
 from octavo.graph import Graph, Node, const_node, save_graph
 from octavo.graph.attrs import dtype_attr, shape_attr
 from octavo.recipe import Recipe
+from octavo.transform_graph import stages
+from octavo.transform_graph.stages import Stage
 
 PAUSE_SECONDS = 0.25
 """Between two looks at a step's memory."""
@@ -71,19 +72,20 @@ def _steps(model: Path, place: Path) -> Iterator[tuple[str, Sequence[str]]]:
     shape = next(each["shape"] for each in ends["inputs"] if each["name"] == ends["input_names"][0])
     np.savez(place / "d.npz", x=np.zeros((10, *shape[1:]), np.float32))
 
-    def transform(source: str, target: str, transforms: str) -> list[str]:
+    def transform(source: str, target: str, stage: Stage) -> list[str]:
         files = (f"--in_graph={place / source}", f"--out_graph={place / target}")
+        transforms = " ".join(map(str, stage))
         return ["transform_graph", *files, f"--inputs={inputs}", f"--outputs={outputs}", f"--transforms={transforms}"]
 
     node_names = (f"--input_node_names={inputs}", f"--output_node_names={outputs}")
     yield "freeze", ["freeze_graph", f"--input_graph={model}", f"--output_graph={place / 'frozen'}", *node_names]
-    yield "optimize", transform("frozen", "fp32", flow.OPTIMIZE)
+    yield "optimize", transform("frozen", "fp32", stages.OPTIMIZE)
     yield "quantize", ["quantize_graph", f"--input={place / 'fp32'}", f"--output={place / 'dynamic'}", *node_names]
-    yield "insert logging", transform("dynamic", "logged", flow.INSERT_LOGGING)
+    yield "insert logging", transform("dynamic", "logged", stages.INSERT_LOGGING)
     data = (f"--dataset={place / 'd.npz'}", "--preprocessing=raw", "--batch_size=10", f"--inputs={inputs}")
     yield "calibrate", ["calibrate", f"--in_graph={place / 'logged'}", f"--log={place / 'log'}", *data]
-    yield "freeze ranges", transform("dynamic", "ranged", flow.freeze_ranges(place / "log", Recipe()))
-    yield "fuse", transform("ranged", "int8", flow.fuse(Recipe()))
+    yield "freeze ranges", transform("dynamic", "ranged", stages.freeze_ranges(place / "log", Recipe()))
+    yield "fuse", transform("ranged", "int8", stages.fuse(Recipe()))
 
 
 def _run(words: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def write_frozen(subject: Subject, data: Path, frozen: Path) -> None:
     """Write the frozen graph, and the names of its input and output beside it."""
     model = data / subject.model if subject.model else build_resnet50(frozen.with_name("resnet50.keras"))
     found = summarize_model(model, ("input",) if subject.model else (), (subject.output,) if subject.output else ())
-    inputs, outputs = tuple(found.input_names), tuple(found.output_names)
+    inputs, outputs = found.ends().inputs, found.ends().outputs
     freeze_model(model, frozen, input_names=inputs, output_names=outputs)
     transform_file(frozen, frozen, "free_batch_dimension", inputs=inputs, outputs=outputs)
     frozen.with_name("ends.json").write_text(json.dumps({"input": inputs[0], "output": outputs[0]}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from octavo.ends import read_ends
+from octavo.documents.summary import Summary
 from octavo.quantize.quantize import Files, Job, int8_graph
 from octavo.recipe import Recipe
 from octavo.runtime import worker
@@ -31,7 +31,7 @@ def main(model: str, calibration: str, output: Path, parts: int) -> None:
         if parts == 1:
             shutil.copy(files.int8, output)
             return
-        ends = read_ends(files.summary)
+        ends = Summary.read(files.summary).ends()
         transform_file(files.int8, output, f"split_batch(parts={parts})", inputs=ends.inputs, outputs=ends.outputs)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,14 @@ from octavo.graph_folder import GraphFolder, new_graph_folder
 from octavo.merge_min_max_logs.merge import merge_parts
 from octavo.plan_shards.loops import plan_loop, reused, told
 from octavo.storage import list_objects
+from written import source, summary
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> GraphFolder:
     made = new_graph_folder(tmp_path / "graph")
     save_graph(logged_graph(), made.graph)
-    summary = {"input_names": ["image"], "output_names": [], "unsettled": [], "inputs": [], "notes": []}
-    made.summary.write_text(json.dumps(summary))
+    summary().write(made.summary)
     return made
 
 
@@ -136,9 +135,7 @@ def test_a_turn_whose_results_another_run_has_merged_meanwhile_does_nothing(
 def test_a_preprocessing_that_an_input_cannot_hold_is_refused_by_the_plan(
     graph: GraphFolder, data: str, tmp_path: Path
 ) -> None:
-    summary = json.loads(graph.summary.read_text())
-    summary["inputs"] = [{"name": "image", "dtype": "uint8", "shape": [None, 6, 6, 3]}]
-    graph.summary.write_text(json.dumps(summary))
+    summary(inputs=[source("image", "uint8", (None, 6, 6, 3))]).write(graph.summary)
     with pytest.raises(SpecError, match="'image'"):
         planned(graph, data, tmp_path / "home")
 

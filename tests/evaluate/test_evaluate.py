@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from graphs import build
 from images import write_arrays
 from octavo.cli import cli
+from octavo.documents.evaluation import Evaluation
 from octavo.errors import DataError, GraphError, SpecError
-from octavo.evaluate.evaluate import Evaluation, evaluate_file
+from octavo.evaluate.evaluate import evaluate_file
 from octavo.graph import save_graph
 
 CLASSES = 12

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from graphs import build
 from images import write_arrays
 from octavo.cli import cli
+from octavo.documents.evaluation import Evaluation
 from octavo.errors import GraphError
-from octavo.evaluate.evaluate import Evaluation, evaluate_file
+from octavo.evaluate.evaluate import evaluate_file
 from octavo.evaluate.scores import check_scored
 from octavo.graph import Graph, save_graph
 

@@ -15,9 +15,10 @@ from graphs import build
 from images import write_arrays
 from octavo.cli import cli
 from octavo.data.shard import Shard
+from octavo.documents.ranking import Ranking
 from octavo.errors import DataError
 from octavo.evaluate.evaluate import evaluate_file, evaluate_shard, merge_files
-from octavo.evaluate.shards import Ranking, merge_rankings
+from octavo.evaluate.shards import merge_rankings
 from octavo.graph import save_graph
 
 IMAGES = 11
@@ -112,7 +113,7 @@ def test_processes_pods_and_one_process_count_the_same(graph: Path, data: str, t
 
 def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("{}")
-    with pytest.raises(DataError, match=r"r\.json' is no shard's evaluation: \('start',\): Field required"):
+    with pytest.raises(DataError, match=r"r\.json' is no shard's evaluation: start: Field required"):
         merge_files([tmp_path / "r.json"])
 
 

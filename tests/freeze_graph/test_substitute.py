@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from octavo.errors import GraphError
-from octavo.freeze_graph.substitute import SubstitutionError, substitute
+from octavo.freeze_graph.substitute import substitute
+from octavo.graph.miss import Miss
 from octavo.graph.text import parse_graph, to_text
 from octavo.runtime.session import GraphSession
 
@@ -118,5 +119,5 @@ def test_a_variable_that_is_written_is_an_error(text: str) -> None:
 
 @pytest.mark.parametrize("op", ["PartitionedCall", "While", "VarIsInitializedOp"])
 def test_a_handle_that_goes_elsewhere_is_for_tensorflow(op: str) -> None:
-    with pytest.raises(SubstitutionError, match=f"{op} 'c' reads the handle"):
+    with pytest.raises(Miss, match=f"{op} 'c' reads the handle"):
         substituted(f"w = VarHandleOp() dtype=float32\nc = {op}(w)")

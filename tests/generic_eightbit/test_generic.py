@@ -169,34 +169,62 @@ def depth_pool(tf: Any, x: Any) -> Any:
     return tf.raw_ops.MaxPool(input=x, ksize=[1, 1, 1, 3], strides=[1, 1, 1, 3], padding="SAME", name="op")
 
 
-NEAR_MISSES: list[tuple[str, Body, str]] = [
-    ("dilated", lambda tf, x: tf.nn.conv2d(x, weights(3, 3, 3, 4), 1, "SAME", dilations=2, name="op"), "dilated"),
-    ("grouped", lambda tf, x: tf.nn.conv2d(x, weights(3, 3, 1, 6), 1, "SAME", name="op"), "3 channels in, filters of"),
+NEAR_MISSES: list[tuple[str, Body, str, str | None]] = [
+    (
+        "dilated",
+        lambda tf, x: tf.nn.conv2d(x, weights(3, 3, 3, 4), 1, "SAME", dilations=2, name="op"),
+        "dilated",
+        "use oneDNN's kernels, which take dilations: --intel_cpu_eightbitize=True",
+    ),
+    (
+        "grouped",
+        lambda tf, x: tf.nn.conv2d(x, weights(3, 3, 1, 6), 1, "SAME", name="op"),
+        "3 channels in, filters of",
+        "write the groups as convs of their own in the model",
+    ),
     (
         "explicit",
         lambda tf, x: tf.nn.conv2d(x, weights(3, 3, 3, 4), 1, [[0, 0], [1, 1], [1, 1], [0, 0]], name="op"),
         "padding is explicit",
+        "pad with a Pad in front of it, or use SAME or VALID",
     ),
-    ("explicit_pool", explicit_pool, "padding is explicit"),
-    ("depth_pool", depth_pool, "over the batch or the channels"),
+    (
+        "explicit_pool",
+        explicit_pool,
+        "padding is explicit",
+        "pad with a Pad in front of it, or use SAME or VALID",
+    ),
+    (
+        "depth_pool",
+        depth_pool,
+        "over the batch or the channels",
+        "use a Mean or Max over those dimensions, which stays float",
+    ),
     (
         "depthwise",
         lambda tf, x: tf.nn.depthwise_conv2d(x, weights(3, 3, 3, 1), [1, 1, 1, 1], "SAME", name="op"),
         "qint8 filters",
+        None,
     ),
-    ("infinite", lambda tf, x: tf.nn.bias_add(x, floats([0, np.inf, 1]), name="op"), "1 of its 3 values are NaN"),
+    (
+        "infinite",
+        lambda tf, x: tf.nn.bias_add(x, floats([0, np.inf, 1]), name="op"),
+        "1 of its 3 values are NaN",
+        "repair the model's weights",
+    ),
     (
         "axis",
         lambda tf, x: tf.concat([x, x], tf.cast(tf.reduce_sum(x) > 1e9, tf.int32), name="op"),
         "axis is not known",
+        "make the axis a constant in the model",
     ),
 ]
 
 
-@pytest.mark.parametrize(("body", "why"), [pytest.param(b, w, id=i) for i, b, w in NEAR_MISSES])
-def test_what_the_kernels_cannot_do_stays_float_with_the_reason(body: Body, why: str) -> None:
+@pytest.mark.parametrize(("body", "why", "way_out"), [pytest.param(*case, id=i) for i, *case in NEAR_MISSES])
+def test_what_the_kernels_cannot_do_stays_float_with_the_reason(body: Body, why: str, way_out: str | None) -> None:
     decision = decided(relu_behind(body))["op"]
-    assert decision.verdict == "FP32"
+    assert (decision.verdict, decision.way_out) == ("FP32", way_out)
     assert why in str(decision.reason)
 
 
@@ -226,6 +254,7 @@ def test_what_is_excluded_stays_float_and_what_is_behind_it_does_not() -> None:
     graph = build(net, SHAPE)
     found, decisions = quantize_generic(graph, settings)
     left = {d.name: d.reason for d in decisions if d.verdict == "FP32"}
+    assert {d.way_out for d in decisions} == {None, "leave it out of the flag"}
     assert left == {"conv1": "--excluded_nodes has 'conv1'", "pool": "--excluded_ops has 'MaxPool'"}
     assert (ops(found)["Conv2D"], ops(found)["MaxPool"]) == (1, 1)
     assert signal_to_noise(run(graph, X)[0], run(found, X)[0]) > 20
@@ -355,15 +384,20 @@ def test_a_range_that_is_computed_is_used_as_it_comes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
-    [({"num_bits": 4}, "it has 4 bits"), ({"narrow_range": True}, "its range is narrow")],
+    ("options", "why", "wanted"),
+    [
+        ({"num_bits": 4}, "it has 4 bits", "of 8 bits"),
+        ({"narrow_range": True}, "its range is narrow", "whose narrow_range is false"),
+    ],
     ids=["bits", "narrow"],
 )
-def test_other_fake_quants_stay_float_with_the_reason(options: dict[str, Any], why: str) -> None:
+def test_other_fake_quants_stay_float_with_the_reason(options: dict[str, Any], why: str, wanted: str) -> None:
     def body(tf: Any, x: Any) -> Any:
         return fake(-1, 1, **options)(tf, dense(tf, x))
 
-    assert why in str(decided(body)["fake"].reason)
+    left = decided(body)["fake"]
+    assert why in str(left.reason)
+    assert left.way_out == f"train with FakeQuants {wanted}"
     graph = build(body, SHAPE)
     assert ops(quantize_generic(graph, Settings())[0])["FakeQuantWithMinMaxVars"] == 1
 

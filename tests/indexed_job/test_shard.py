@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from octavo.indexed_job.inputs import Work, new_inputs, put, read_work
 from octavo.merge_min_max_logs.merge import merge_parts
 from octavo.plan_shards.loops import plan_loop
 from octavo.storage import list_objects
+from written import summary
 
 EXAMPLES = 9
 
@@ -45,8 +45,7 @@ def begun(folder: Path, shards: int) -> tuple[Parts, str]:
 def logged(folder: Path) -> GraphFolder:
     graph = new_graph_folder(folder / "graph")
     save_graph(logged_graph(), graph.graph)
-    summary = {"input_names": ["image"], "output_names": [], "unsettled": [], "inputs": [], "notes": []}
-    graph.summary.write_text(json.dumps(summary))
+    summary().write(graph.summary)
     return graph
 
 
@@ -100,7 +99,7 @@ def test_what_the_pods_need_lies_in_the_loops_folder_and_is_taken_for_no_result(
 def test_a_folder_without_work_is_told(tmp_path: Path) -> None:
     (tmp_path / "work.json").write_text('{"step": "bake", "turns": []}')
 
-    with pytest.raises(DataError, match=r"does not say what to do: \('step',\): Input should be 'calibrate' or"):
+    with pytest.raises(DataError, match=r"does not say what to do: step: Input should be 'calibrate' or"):
         read_work(str(tmp_path))
     with pytest.raises(OctavoError, match=r"work\.json"):
         read_work(str(tmp_path / "none"))

@@ -94,7 +94,7 @@ def test_a_model_that_cannot_be_published_at_last_is_kept(
 ) -> None:
     (tmp_path / "target" / "int8.pb" / "in the way").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    result = Result.model_validate_json((published / "summary.json").read_bytes())
+    result = Result.read(published / "summary.json")
     with pytest.raises(StorageError, match=r"int8\.pb' cannot be written.*kept in 'octavo-unpublished-") as refusal:
         Quantized(result, Files(published), 1.0).publish("target")
     assert [path.name for path in (tmp_path / "target").iterdir()] == ["int8.pb"]

@@ -13,12 +13,12 @@ import pytest
 from images import noise, write_arrays
 from logged import INPUT_RANGE, logged_graph
 from octavo.calibrate.calibrate import calibrate_file
-from octavo.data.declared import check_declared
 from octavo.data.shard import Shard
 from octavo.errors import DataError, GraphError, SpecError
 from octavo.evaluate.evaluate import evaluate_file
 from octavo.graph import Graph, Node, save_graph
 from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.plan_shards.declared import check_declared
 from octavo.quantize.graphs import summarize
 from octavo.quantize.quantize import Files, Job, int8_graph
 from octavo.ranges.min_max_log import read_log_file

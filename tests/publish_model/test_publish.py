@@ -17,6 +17,7 @@ from octavo.publish_model.publish import publish_model
 from octavo.storage import claim, list_objects, read_bytes, upload
 from proxy import CuttingProxy
 from servers import StorageServer
+from written import result
 
 Place = Callable[[str], str]
 
@@ -29,13 +30,13 @@ def work(tmp_path: Path) -> Path:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "graph.pb").write_bytes(GRAPH)
     (tmp_path / "work" / "page.html").write_text("<html>")
-    summarize(tmp_path / "work", {"fp32": 78.2, "int8": 77.7, "difference": -0.5, "flips": 9, "images": 500})
+    summarize(tmp_path / "work", {"fp32": 78.2, "int8": 77.7, "difference": -0.5})
     return tmp_path / "work"
 
 
 def summarize(work: Path, top1: object, sha256: str = hashlib.sha256(GRAPH).hexdigest()) -> None:
-    document = {"octavo": "0.1.0", "top1": top1, "sha256": sha256, "tolerance": 1.0, "accepted": True}
-    (work / "result.json").write_text(json.dumps(document))
+    measured = {"flips": 9, "images": 500} | top1 if isinstance(top1, dict) else top1
+    (work / "result.json").write_text(result(top1=measured, sha256=sha256))
 
 
 def publish(work: Path, target: str, tolerance: float = 1.0) -> list[str]:

@@ -15,13 +15,13 @@ from graphs import Stages, quantized, run
 from loop_models import FORMS, NAMES, SAVED_MODEL, Written, write
 from octavo.cli import main
 from octavo.documents.decisions import Decision
-from octavo.flow import INSERT_LOGGING, OPTIMIZE, freeze_ranges, fuse
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph import Graph
 from octavo.quantize_graph.quantize import quantize
 from octavo.recipe import Recipe
 from octavo.runtime.machine import cpu_info, int8_instructions
 from octavo.summarize_graph.summarize import summarize_model
+from octavo.transform_graph.stages import INSERT_LOGGING, OPTIMIZE, Stage, freeze_ranges, fuse
 from octavo.transform_graph.transform import transform
 
 NEAR = 0.02
@@ -61,9 +61,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 def frozen(file: Path) -> Graph:
-    summary = summarize_model(file)
-    graph = frozen_model(file, input_names=summary.input_names, output_names=summary.output_names).graph
-    return graph.with_ends(summary.input_names, summary.output_names)
+    ends = summarize_model(file).ends()
+    graph = frozen_model(file, input_names=ends.inputs, output_names=ends.outputs).graph
+    return graph.with_ends(ends.inputs, ends.outputs)
 
 
 @pytest.mark.parametrize(("name", "suffix"), FORMS, ids=["".join(form) for form in FORMS])
@@ -125,7 +125,8 @@ def test_the_steps_one_by_one_take_a_loop_to_int8(
     ends = {"inputs": "x", "outputs": "classes"}
     fed = {"dataset": data, "preprocessing": "raw", "inputs": "x"}
 
-    def transform_graph(before: Path, after: Path, transforms: str) -> None:
+    def transform_graph(before: Path, after: Path, stage: Stage) -> None:
+        transforms = " ".join(map(str, stage))
         octavo("transform_graph", *flags(in_graph=before, out_graph=after, transforms=transforms, **ends))
 
     octavo("freeze_graph", *flags(**{source: written.files[suffix], "output_graph": fp32}))

@@ -46,12 +46,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 @pytest.mark.parametrize("name", ["pose.keras", "pose", "pose.pb"])
 def test_all_outputs_are_taken_and_frozen(models: tuple[Path, dict[str, Any]], name: str) -> None:
     folder, expected = models
-    summary = summarize_model(folder / name)
-    assert sorted(summary.output_names) == ["classes", "joints", "mask"]
-    graph = frozen_model(folder / name, input_names=summary.input_names, output_names=summary.output_names).graph
-    with GraphSession(graph, summary.output_names) as session:
-        found = session.run({summary.input_names[0]: IMAGES})
-    for output, value in zip(summary.output_names, found, strict=True):
+    ends = summarize_model(folder / name).ends()
+    assert sorted(ends.outputs) == ["classes", "joints", "mask"]
+    graph = frozen_model(folder / name, input_names=ends.inputs, output_names=ends.outputs).graph
+    with GraphSession(graph, ends.outputs) as session:
+        found = session.run({ends.inputs[0]: IMAGES})
+    for output, value in zip(ends.outputs, found, strict=True):
         np.testing.assert_allclose(value, expected[output], rtol=0, atol=1e-5)
 
 
@@ -69,10 +69,10 @@ def test_the_output_names_of_a_signature_are_taken_as_they_are(tmp_path: Path) -
     signature = tf.function(serve, input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")], autograph=False)
     with quiet_tensorflow():
         tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": signature})
-    summary = summarize_model(tmp_path)
-    assert summary.output_names == ("again", "given", "id", "label", "scores")
-    graph = frozen_model(tmp_path, input_names=summary.input_names, output_names=summary.output_names).graph
-    with GraphSession(graph, summary.output_names) as session:
+    ends = summarize_model(tmp_path).ends()
+    assert ends.outputs == ("again", "given", "id", "label", "scores")
+    graph = frozen_model(tmp_path, input_names=ends.inputs, output_names=ends.outputs).graph
+    with GraphSession(graph, ends.outputs) as session:
         again, given, number, label, scores = session.run({"x": np.eye(2, dtype=np.float32)})
     np.testing.assert_array_equal(again, scores)
     np.testing.assert_array_equal(given, np.eye(2))

@@ -45,7 +45,9 @@ def test_weights_that_are_computed_stay_float_with_the_reason() -> None:
     def body(tf: Any, x: Any) -> Any:
         return tf.nn.conv2d(x, tf.reshape(tf.reduce_sum(x), [1, 1, 1, 1]) * ones(1, 1, 4, 4), 1, "SAME", name="conv")
 
-    assert decision(plan_of(body), "conv").reason == "its weights are not a Const"
+    conv = decision(plan_of(body), "conv")
+    assert (conv.kind, conv.reason, conv.at) == ("no kernel", "its weights are not a Const", "conv")
+    assert conv.way_out == "freeze the variables, and fold constants before quantizing"
 
 
 def test_a_grouped_convolution_stays_float_with_the_reason() -> None:
@@ -140,6 +142,7 @@ def test_overrides_set_scales_and_signs_node_by_node() -> None:
     plan = plan_of(small_net, Recipe(overrides=overrides))
     assert "signed_inputs: false" in str(fp32_reasons(plan)["first"])
     assert decision(plan, "first").kind == "excluded"
+    assert str(decision(plan, "first").way_out).startswith("set signed_inputs: true in the recipe")
     assert plan.per_channel == frozenset()
     assert plan_of(small_net).per_channel == {"first", "second"}
 
@@ -292,7 +295,9 @@ def test_a_pool_says_whether_its_input_or_its_reader_is_float() -> None:
 
     plan = plan_of(body)
     assert decision(plan, "first").reason == "what it reads is not INT8"
+    assert str(decision(plan, "first").way_out).startswith("it follows the ops in front of it")
     assert "no INT8 op reads its output" in str(decision(plan, "last").reason)
+    assert decision(plan, "last").way_out is None
 
 
 def test_a_concat_of_shapes_is_no_candidate() -> None:

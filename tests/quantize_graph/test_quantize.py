@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from graphs import build, freeze, run
-from octavo import flow
-from octavo.documents.decisions import Decision, Verdict, in_short
+from octavo.documents.decisions import Decision, Verdict
 from octavo.errors import GraphError
 from octavo.graph import Graph, load_graph, save_graph
 from octavo.graph.attrs import read_dtype
 from octavo.int8.lowering import lower
-from octavo.quantize_graph.quantize import quantize, quantize_file
+from octavo.quantize_graph.quantize import in_short, quantize, quantize_file
 from octavo.recipe import Recipe
+from octavo.transform_graph import stages
 from octavo.transform_graph.transform import transform
 
 
@@ -111,6 +111,6 @@ def test_a_recipe_may_have_weights_equalized_and_says_which_are_not() -> None:
 def test_the_fusing_stage_heeds_the_recipes_bias(bias: str) -> None:
     recipe = Recipe.model_validate({"bias": bias})
     frozen = freeze(quantize(build(net, (None, 8, 8, 4)), recipe)[0], x())
-    int8 = transform(frozen, flow.fuse(recipe))
+    int8 = transform(frozen, stages.fuse(recipe))
     kinds = {n.op: read_dtype(n.attrs["Tbias"]) for n in int8.nodes.values() if "Tbias" in n.attrs}
     assert kinds == {"_FusedQuantizedConv2D": bias, "_QuantizedMatMul": "float32"}

@@ -1,8 +1,8 @@
 import re
 
 from octavo.documents.result import Counts
+from octavo.documents.timings import Timings
 from octavo.report.charts import INK, ops_chart, ranges_chart, speed_chart
-from octavo.report.documents import Timings
 from octavo.report.int8_graph import Range
 from report_inputs import timings
 

@@ -1,13 +1,9 @@
 import pytest
 
+from octavo.documents.decisions import Decisions
 from octavo.errors import DataError
 from octavo.report import figures
-from octavo.report.documents import Decisions, Evaluation
-from report_inputs import verdict
-
-
-def measured(right: int, images: int = 1000, predictions: tuple[int, ...] = (0,)) -> Evaluation:
-    return Evaluation(images=images, correct1=right, predictions=predictions)
+from report_inputs import measured, verdict
 
 
 @pytest.mark.parametrize(("fp32", "int8", "difference"), [(989, 988, -0.1), (987, 989, 0.2), (500, 500, 0.0)])
@@ -23,10 +19,6 @@ def test_a_tenth_of_a_point_lost_is_within_a_tolerance_of_a_tenth() -> None:
 def test_flips_count_predictions_that_differ_though_as_many_are_right() -> None:
     accuracy = figures.top1(measured(1, 3, (4, 5, 6)), measured(1, 3, (5, 5, 9)))
     assert (accuracy.difference, accuracy.flips) == (0.0, 2)
-
-
-def test_top5_is_none_where_it_was_not_measured() -> None:
-    assert figures.top5(measured(1), measured(1)) is None
 
 
 def test_an_evaluation_of_no_images_is_refused() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
+from octavo.documents.decisions import Decisions
 from octavo.graph.text import parse_graph
-from octavo.report.documents import Decisions
 from octavo.report.int8_graph import other_float_ops, ranges, still_float
 from report_inputs import verdict
 

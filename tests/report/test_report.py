@@ -11,6 +11,7 @@ from octavo.documents.result import Result
 from octavo.errors import DataError, GraphError
 from octavo.ranges.log_records import format_examples
 from octavo.report.report import write_report
+from octavo.report.table import table
 from report_inputs import ReportInputs, timings, verdict
 from whole_logs import whole
 
@@ -79,7 +80,10 @@ def test_a_node_that_was_to_be_int8_but_still_computes_in_float_counts_as_fp32(i
 
 def test_fp32_nodes_come_with_their_reasons(inputs: ReportInputs) -> None:
     inputs.decisions["nodes"].append(verdict("conv7", "Conv2D", "BiasAdd feeds 2 nodes (add_3, concat)"))
+    inputs.decisions["nodes"][-1]["way_out"] = "name one output"
     result = inputs.write()
+    assert result.fp32_nodes[0].way_out == "name one output"
+    assert "To change it: name one output" in inputs.page
     assert [(node.name, node.op) for node in result.fp32_nodes] == [("conv7", "Conv2D")]
     assert "BiasAdd feeds 2 nodes (add_3, concat)" in inputs.page
 
@@ -233,5 +237,5 @@ def test_a_float_graph_that_only_guesses_is_never_accepted(inputs: ReportInputs)
 def printed(result: Result) -> str:
     """The table as a wide terminal shows it."""
     console = Console(width=300, record=True, file=StringIO())
-    console.print(result.table())
+    console.print(table(result))
     return console.export_text()

@@ -3,12 +3,13 @@ import io
 from rich.console import Console
 
 from octavo.documents.result import Result
+from octavo.report.table import table
 from report_inputs import ReportInputs, verdict
 
 
 def shown(result: Result) -> str:
     file = io.StringIO()
-    Console(width=100, file=file).print(result.table())
+    Console(width=100, file=file).print(table(result))
     return file.getvalue()
 
 

@@ -17,6 +17,7 @@ from octavo.ranges.log_records import format_examples
 from octavo.storage import list_objects
 from quickstart import QUICKSTART
 from whole_logs import whole
+from written import summary
 
 
 def run(*words: object) -> int | str | None:
@@ -54,9 +55,7 @@ def test_what_is_returned_goes_to_the_file_or_to_standard_output(
 def test_a_parameter_that_is_put_out_beside_what_is_returned_is_a_file_of_its_own(tmp_path: Path) -> None:
     graph = new_graph_folder(tmp_path / "graph")
     graph.graph.write_bytes(b"a graph")
-    graph.summary.write_text(
-        json.dumps({"unsettled": [], "input_names": ["x"], "output_names": ["y"], "inputs": [], "notes": []})
-    )
+    summary(["x"], ["y"]).write(graph.summary)
     given = {
         "graph": graph.path,
         "dataset-uri": QUICKSTART.calibration,

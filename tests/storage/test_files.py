@@ -8,7 +8,7 @@ import pytest
 
 from octavo.errors import StorageError
 from octavo.storage import list_objects, open_store, read_bytes
-from octavo.storage.partial import part_file
+from octavo.storage.partial import received
 
 
 def test_a_file_uri_with_escapes_names_the_same_file(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
 
 def test_an_unfinished_file_is_not_listed_and_does_not_stay(tmp_path: Path) -> None:
     def give_up() -> None:
-        with part_file(tmp_path / "a") as file:
+        with received(tmp_path / "a") as file:
             file.write(b"half")
             file.flush()
             assert len(list(tmp_path.iterdir())) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from octavo.storage import claim, list_objects, read_bytes, upload
 from proxy import CuttingProxy
 from records import write_records
 from servers import StorageServer
+from written import result
 
 ENDPOINTS = {"s3": "S3_ENDPOINT", "gs": "STORAGE_EMULATOR_HOST"}
 SECONDS = 90
@@ -118,7 +118,7 @@ def test_a_shard_is_calibrated_to_the_same_bytes_or_not_at_all(line: Line, tmp_p
 def test_a_model_is_published_whole_file_by_file(line: Line, seed: int, tmp_path: Path) -> None:
     graph = hashlib.shake_256(b"graph").digest(300_000)
     files = {"int8.pb": graph, "report.html": b"<html>" * 10_000}
-    files["summary.json"] = json.dumps({"top1": None, "sha256": hashlib.sha256(graph).hexdigest()}).encode()
+    files["summary.json"] = result(sha256=hashlib.sha256(graph).hexdigest()).encode()
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
 

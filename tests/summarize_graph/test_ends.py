@@ -5,6 +5,7 @@ from octavo.errors import GraphError
 from octavo.graph.text import parse_graph
 from octavo.summarize_graph.subject import Subject
 from octavo.summarize_graph.summarize import summarize
+from octavo.summarize_graph.text import text
 
 NET = """
     x = Placeholder() dtype=float32 shape=<?,4>
@@ -41,7 +42,7 @@ def summary_of(text: str, **names: list[str]) -> Summary:
     return summarize(Subject("g.pb", "frozen_graph", parse_graph(text)), **names)
 
 
-def likely_ends_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def likely_ends_of(text: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     summary = summary_of(text)
     return summary.input_names, tuple(end.name for end in summary.outputs if end.likely)
 
@@ -128,7 +129,7 @@ def test_says_what_is_taken_and_what_is_left_out() -> None:
     extra = (
         "p = Softmax(logits)\nboxes = Tanh(logits)\nAux/p = Softmax(logits)\ns = Shape(x)\nr = Shape(x)\nt = Shape(x)"
     )
-    (note,) = summary_of(NET + extra + "\nu = Shape(x)").notes()
+    (note,) = summary_of(NET + extra + "\nu = Shape(x)").notes
     assert note == (
         "outputs taken: 'p', 'boxes'; left out: 'Aux/p' (looks like an auxiliary head), "
         "'s', 'r', 't' and 1 more (no weights reach it); "
@@ -139,7 +140,7 @@ def test_says_what_is_taken_and_what_is_left_out() -> None:
 @pytest.mark.parametrize("names", [[], ["p"]], ids=["the_only_one", "named"])
 def test_says_nothing_where_nothing_was_chosen(names: list[str]) -> None:
     more = "\nboxes = Tanh(logits)" if names else ""
-    assert summary_of(NET + "p = Softmax(logits)" + more, output_names=names).notes() == []
+    assert summary_of(NET + "p = Softmax(logits)" + more, output_names=names).notes == ()
 
 
 def test_says_why_the_others_are_no_outputs() -> None:
@@ -173,23 +174,22 @@ def test_finds_the_inputs_that_reach_the_output(extra: str, inputs: tuple[str, .
 
 
 def test_the_json_document_says_what_is_taken_and_what_is_not_settled() -> None:
-    document = summary_of(NET + "boxes = Tanh(logits)\nscores = Relu(logits)\ns = Shape(x)").document()
+    document = summary_of(NET + "boxes = Tanh(logits)\nscores = Relu(logits)\ns = Shape(x)").model_dump(mode="json")
     assert document["input_names"] == ["x"]
     assert document["output_names"] == ["boxes", "scores"]
     assert {end["name"]: end["taken"] for end in document["outputs"]} == {"boxes": True, "scores": True, "s": False}
     assert "left out: 's' (no weights reach it)" in document["notes"][0]
     assert document["unsettled"] == []
-    document = summary_of("k = Placeholder() dtype=float32 shape=<>\nn = NoOp()").document()
+    document = summary_of("k = Placeholder() dtype=float32 shape=<>\nn = NoOp()").model_dump(mode="json")
     assert document["output_names"] is None
     assert "no output of 'g.pb' was found" in document["unsettled"][1]
 
 
 def test_a_graph_without_inputs_or_outputs_is_an_error_with_the_candidates() -> None:
     summary = summary_of("k = Placeholder() dtype=float32 shape=<>\nn = NoOp()")
-    with pytest.raises(GraphError, match=r"no output of 'g\.pb' was found; name it"):
-        _ = summary.output_names
-    with pytest.raises(GraphError, match=r"no input of 'g\.pb' was found .*'k': a scalar, so a setting and no data"):
-        _ = summary.input_names
+    no_input = r"no input of 'g\.pb' was found .*'k': a scalar, so a setting and no data"
+    with pytest.raises(GraphError, match=rf"{no_input}.*; no output of 'g\.pb' was found; name it"):
+        summary.ends()
 
 
 def test_names_that_are_given_win_and_keep_their_order() -> None:
@@ -197,8 +197,8 @@ def test_names_that_are_given_win_and_keep_their_order() -> None:
     assert summary.input_names == ("logits",)
     assert summary.output_names == ("b", "a")
     assert reason_of(summary, "x") == "another is given"
-    assert "possible inputs: (name=x," in summary.text()
-    assert "logits" not in summary.text().splitlines()[0]
+    assert "possible inputs: (name=x," in text(summary)
+    assert "logits" not in text(summary).splitlines()[0]
 
 
 def test_a_name_that_is_not_in_the_graph_is_an_error_with_near_names() -> None:

@@ -5,6 +5,7 @@ import pytest
 from octavo.errors import GraphError
 from octavo.summarize_graph.subject import read_subject
 from octavo.summarize_graph.summarize import summarize, summarize_model
+from octavo.summarize_graph.text import text
 from small_models import write_keras, write_saved_model_v1, write_saved_model_v2, write_training_run
 
 
@@ -42,7 +43,7 @@ def test_finds_the_ends_of_real_models(test_data: Path, model: str, output: str)
 def test_counts_what_mobilenet_holds(test_data: Path) -> None:
     summary = summarize_model(test_data / "models" / "mobilenet_v1_1.0_224.pb")
     assert (summary.nodes, summary.ops["Conv2D"], summary.ops["DepthwiseConv2dNative"]) == (553, 15, 13)
-    assert "Found 4254918 (4.25M) const parameters, 0 (0) variable parameters" in summary.text()
+    assert "Found 4254918 (4.25M) const parameters, 0 (0) variable parameters" in text(summary)
     assert summary.flops["Conv2D"] == 1_102_710_784
     assert next(iter(summary.parameter_bytes)) == "Conv2D"
 
@@ -113,4 +114,4 @@ def test_the_document_survives_json(folder: Path) -> None:
     summary = summarize_model(folder / "v2")
     again = type(summary).model_validate_json(summary.model_dump_json())
     assert again == summary
-    assert again.text() == summary.text()
+    assert text(again) == text(summary)

@@ -5,11 +5,11 @@ from octavo.graph.text import parse_graph
 from octavo.summarize_graph.shapes import shape_text
 from octavo.summarize_graph.subject import Subject
 from octavo.summarize_graph.summarize import summarize
-from octavo.summarize_graph.text import human_readable, short_dtype
+from octavo.summarize_graph.text import human_readable, short_dtype, text
 
 
 def text_of(graph: str, path: str = "g.pb") -> str:
-    return summarize(Subject(path, "frozen_graph", parse_graph(graph))).text()
+    return text(summarize(Subject(path, "frozen_graph", parse_graph(graph))))
 
 
 def test_the_text_of_a_frozen_graph_is_tensorflows() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from examples import random, values
-from octavo.flow import OPTIMIZE
 from octavo.graph import Graph, from_def
 from octavo.graph.op_defs import CONTROL_FLOW
 from octavo.runtime.proof import with_tables_filled
 from octavo.tensorflow import import_tensorflow
+from octavo.transform_graph.stages import OPTIMIZE
 from octavo.transform_graph.transform import transform
 
 X = random(1, 4, 4, 3)

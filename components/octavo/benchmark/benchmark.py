@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from octavo.benchmark.feeds import fixed_batch, random_feeds
+from octavo.documents.timings import BatchSpeed, Speed, Timings
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, load_graph
 from octavo.graph.tensors import Array
 from octavo.runtime.environment import check_graph
-from octavo.runtime.machine import Machine, describe_machine
+from octavo.runtime.machine import describe_machine
 from octavo.runtime.session import GraphSession
 from octavo.tensorflow import CALLER_THREAD
 
@@ -25,68 +25,6 @@ ROUNDS = 6
 SECONDS = 0.5
 WARM_UP_RUNS = 3
 ENGINES = ("fp32", "int8")
-
-
-class Speed(BaseModel):
-    """How fast one graph ran at one batch size.
-
-    Attributes:
-        images_per_second: the median of the rounds.
-        images_per_second_quartiles: the rounds' first and third quartile.
-        latency_ms_p50: the median time of one run of a whole batch.
-        latency_ms_p90: nine in ten runs took no longer.
-        runs: the runs that were timed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    images_per_second: float
-    images_per_second_quartiles: tuple[float, float]
-    latency_ms_p50: float
-    latency_ms_p90: float
-    runs: int
-
-
-class BatchSpeed(BaseModel):
-    """Both graphs at one batch size.
-
-    Attributes:
-        batch: images in one run.
-        fp32: the FP32 graph.
-        int8: the INT8 graph.
-        ratio: INT8's images a second over FP32's; the median over the rounds, each a pair of neighbours in time.
-        ratio_quartiles: the first and third quartile of the rounds' ratios.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    batch: int
-    fp32: Speed
-    int8: Speed
-    ratio: float
-    ratio_quartiles: tuple[float, float]
-
-
-class Benchmark(BaseModel):
-    """The outcome of a benchmark.
-
-    Attributes:
-        batches: one entry a batch size, in the order asked for.
-        fixed_batch: the batch size that the graphs fix, in which case it is the only one; None where it is free.
-        rounds: the rounds at each batch size.
-        seconds: the time that each graph ran in a round, at least.
-        in_caller: whether ops ran in the calling thread, not with TensorFlow's defaults.
-        machine: what it ran on.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    batches: tuple[BatchSpeed, ...]
-    fixed_batch: int | None
-    rounds: int
-    seconds: float
-    in_caller: bool
-    machine: Machine
 
 
 def benchmark_graphs(
@@ -101,7 +39,7 @@ def benchmark_graphs(
     threads: int = 0,
     in_caller: bool = False,
     input_shape: Sequence[int] | None = None,
-) -> Benchmark:
+) -> Timings:
     """Time an FP32 and an INT8 graph on the same seeded random input.
 
     Args:
@@ -142,7 +80,7 @@ def benchmark_graphs(
             for batch in ((fixed,) if fixed else batch_sizes)
         ]
     machine = describe_machine(threads)
-    return Benchmark(
+    return Timings(
         batches=tuple(batches),
         fixed_batch=fixed,
         rounds=rounds,

@@ -13,7 +13,7 @@ from octavo.errors import SpecError
 from octavo.options import COMMA_LIST
 
 if TYPE_CHECKING:
-    from octavo.benchmark.benchmark import Benchmark
+    from octavo.documents.timings import Timings
 
 
 @click.command("benchmark")
@@ -42,17 +42,16 @@ def command(
     A graph whose placeholder fixes the batch is timed at that batch alone.
     """
     from octavo.benchmark.benchmark import benchmark_graphs
-    from octavo.files import write_json
 
     shape = _numbers("--input-shape", input_shape) or None
     sizes = _numbers("--batch-sizes", batch_sizes)
     result = benchmark_graphs(fp32_graph, int8_graph, batch_sizes=sizes, input_shape=shape, **options)
     Console().print(table(result))
     if output is not None:
-        write_json(output, result.model_dump(mode="json"))
+        result.write(output)
 
 
-def table(result: Benchmark) -> Table:
+def table(result: Timings) -> Table:
     """The result as a table for the terminal."""
     machine = result.machine
     settings = ", ops in the calling thread" if result.in_caller else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from octavo.documents.timings import Timings, Untimed
 from octavo.errors import OctavoError
-from octavo.files import write_json
 from octavo.runtime import worker
 
 LOG = logging.getLogger(__name__)
@@ -35,9 +34,9 @@ def time_graphs(fp32: Path, int8: Path, timings: Path, *, inputs: Sequence[str],
     try:
         worker.call("octavo.benchmark.worker:write_timings", request.model_dump_json(), one_thread=False)
     except OctavoError as fault:
-        write_json(timings, {"missing": str(fault)})
+        Untimed(missing=str(fault)).write(timings)
         LOG.info("the graphs could not be timed: %s", fault)
         return str(fault)
-    speeds = [f"{each['ratio']:.2f}x at batch {each['batch']}" for each in json.loads(timings.read_bytes())["batches"]]
+    speeds = [f"{each.ratio:.2f}x at batch {each.batch}" for each in Timings.read(timings).batches]
     LOG.info("timed both graphs: INT8 runs at %s the speed of FP32", ", ".join(speeds))
     return None

@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from octavo.benchmark.benchmark import benchmark_graphs
-from octavo.files import write_json
 
 
 class Request(BaseModel):
@@ -28,4 +27,4 @@ def write_timings(text: str) -> None:
     """
     request = Request.model_validate_json(text)
     found = benchmark_graphs(request.fp32, request.int8, inputs=request.inputs, outputs=request.outputs)
-    write_json(request.timings, found.model_dump(mode="json"))
+    found.write(request.timings)

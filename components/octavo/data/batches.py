@@ -16,7 +16,7 @@ from octavo.data.inputs import ModelInputs
 from octavo.data.preprocessing import Preprocessing
 from octavo.errors import DataError, OctavoError
 from octavo.graph.tensors import Array
-from octavo.tensorflow import import_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow
 
 WORKERS = 2
 """Batches that are made at a time."""
@@ -119,7 +119,7 @@ class _Pipeline:
             except tf.errors.OpError as fault:
                 if self._faults:
                     raise self._faults[min(self._faults)] from None
-                raise DataError(f"the examples cannot be put into batches: {_first_line(fault)}") from fault
+                raise DataError(f"the examples cannot be put into batches: {first_line(fault, 120)}") from fault
             inputs = dict(zip(self._inputs.names, map(np.asarray, arrays), strict=True))
             yield Assembled(inputs, labels if labelled else None)
 
@@ -150,7 +150,3 @@ class _Pipeline:
             raise
         labels = np.zeros(0, np.int64) if made.labels is None else made.labels
         return [*made.inputs.values(), labels, made.labels is not None]
-
-
-def _first_line(fault: Any) -> str:
-    return str(fault.message).splitlines()[0][:120]

@@ -29,6 +29,7 @@ from octavo.data.formats import Format, format_of, is_pattern
 from octavo.data.records import RecordFile
 from octavo.errors import DataError
 from octavo.notes import counted
+from octavo.reading import first_fault
 from octavo.storage import MissingObjectError, join, open_object, parse_uri
 
 if TYPE_CHECKING:
@@ -152,10 +153,9 @@ def _entry(uri: str, number: int, line: bytes, folder: str) -> Entry:
     try:
         entry = Entry.model_validate_json(line)
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the line"
+        why = first_fault(fault, "the line")
         raise DataError(
-            f"line {number} of the manifest {uri!r} cannot be read ({where}: {first['msg']}); wanted a document such "
+            f"line {number} of the manifest {uri!r} cannot be read ({why}); wanted a document such "
             f'as {{"uri": "a.jpg", "label": 3}} with the fields {", ".join(Entry.model_fields)}'
         ) from fault
     whole = entry.uri if "://" in entry.uri or entry.uri.startswith("/") else join(folder, entry.uri)

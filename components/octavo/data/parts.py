@@ -26,6 +26,7 @@ from octavo import __version__
 from octavo.data.shard import Shard
 from octavo.errors import DataError
 from octavo.graph_folder import GraphFolder
+from octavo.reading import first_fault
 from octavo.runtime.in_order import in_order
 from octavo.storage import (
     MissingObjectError,
@@ -180,8 +181,7 @@ class Parts:
         except MissingObjectError as fault:
             raise DataError(f"there is no plan of a loop at {where!r}; plan its shards again") from fault
         except ValidationError as fault:
-            first = fault.errors()[0]
-            raise DataError(f"{where!r} is no plan of a loop: {first['loc']}: {first['msg']}") from fault
+            raise DataError(f"{where!r} is no plan of a loop: {first_fault(fault)}") from fault
 
     def open_turns(self, plan: Plan) -> list[Turn]:
         """The turns whose results are not there yet, neither merged nor by themselves. Raises StorageError."""
@@ -282,8 +282,7 @@ def read_turn(given: Mapping[str, Any]) -> Turn:
     try:
         return Turn.model_validate(given)
     except ValidationError as fault:
-        first = fault.errors()[0]
-        raise DataError(f"{dict(given)!r} is no turn of a loop: {first['loc']}: {first['msg']}") from fault
+        raise DataError(f"{dict(given)!r} is no turn of a loop: {first_fault(fault)}") from fault
 
 
 def shard_of(turn: Turn, plan: Plan) -> Shard:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from octavo.errors import DataError
+from octavo.reading import read_document
 
 
 class Shard(BaseModel):
@@ -68,10 +69,10 @@ def read_shards(path: Path) -> tuple[Shard, ...]:
     Raises:
         DataError: when the file cannot be read or holds something else.
     """
-    try:
-        return TypeAdapter(tuple[Shard, ...]).validate_json(path.read_bytes())
-    except OSError as fault:
-        raise DataError(f"the shards' file {str(path)!r} cannot be read: {fault.strerror}") from fault
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        raise DataError(f"{str(path)!r} holds no list of shards: {first['loc']}: {first['msg']}") from fault
+    return read_document(
+        path,
+        tuple[Shard, ...],
+        DataError,
+        unread="the shards' file {path!r} cannot be read: {why}",
+        wrong="{path!r} holds no list of shards: {why}",
+    )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, FiniteFloat
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+from octavo.documents.document import Document, Part
+from octavo.errors import GraphError
+from octavo.reading import read_document
 
 
-class Accuracy(_Part):
+class Accuracy(Part):
     """The same measure of both graphs.
 
     Attributes:
@@ -25,9 +23,9 @@ class Accuracy(_Part):
         images: labelled images in the validation set.
     """
 
-    fp32: float
-    int8: float
-    difference: float
+    fp32: FiniteFloat
+    int8: FiniteFloat
+    difference: FiniteFloat
     images: int
 
 
@@ -48,14 +46,14 @@ class Top1(Accuracy):
         return 100 * (1 - self.flips / self.images)
 
 
-class Sizes(_Part):
+class Sizes(Part):
     """The graph files' sizes in bytes."""
 
     fp32: int
     int8: int
 
 
-class Rates(_Part):
+class Rates(Part):
     """Images a second of both graphs at one batch size, and INT8's over FP32's."""
 
     fp32: float
@@ -63,22 +61,23 @@ class Rates(_Part):
     ratio: float
 
 
-class Counts(_Part):
+class Counts(Part):
     """Nodes that could be INT8, by what became of them."""
 
     INT8: int
     FP32: int
 
 
-class Fp32Node(_Part):
-    """A node that could be INT8 and is not, and why."""
+class Fp32Node(Part):
+    """A node that could be INT8 and is not, why, and what would make it so; None where nothing known would."""
 
     name: str
     op: str
     reason: str
+    way_out: str | None = None
 
 
-class Calibrated(_Part):
+class Calibrated(Part):
     """What the ranges were taken from, and what they are.
 
     Attributes:
@@ -89,17 +88,17 @@ class Calibrated(_Part):
 
     examples: int | None = None
     missing: int = 0
-    ranges: dict[str, tuple[float, float]] = {}
+    ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
-class Result(_Part):
+class Result(Document):
     """The figures of a quantization.
 
     Attributes:
         octavo: the version that made them.
         model: what fetch_model recorded; None where there is no record.
         top1: top-1; None without validation data.
-        top5: top-5; None without validation data, or for a model of too few classes.
+        top5: top-5; None without validation data.
         bytes: file sizes.
         images_per_second: batch size -> speed; empty without a benchmark.
         quantized: how many of the nodes that could be INT8 are.
@@ -129,9 +128,17 @@ class Result(_Part):
     calibrated: Calibrated = Calibrated()
     missing: tuple[str, ...] = ()
 
-    def document(self) -> dict[str, Any]:
-        """The document that summary.json holds."""
-        return self.model_dump(mode="json")
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read summary.json. Raises GraphError when the file cannot be read or holds something else."""
+        return read_document(
+            path,
+            cls,
+            GraphError,
+            unread="the summary {path!r} cannot be read: {why}",
+            wrong="{path!r} is no summary of a quantized model ({why}); "
+            "wanted the summary.json that `octavo report` writes",
+        )
 
     def metrics(self) -> dict[str, float]:
         """The main figures by name, finite numbers only, as the user interface shows and compares them.
@@ -156,9 +163,3 @@ class Result(_Part):
         """The speeds at the smallest and at the largest batch size; at one or none where there are not two."""
         speeds = sorted(((int(batch), rates) for batch, rates in self.images_per_second.items()), key=itemgetter(0))
         return [*speeds[:1], *speeds[1:][-1:]]
-
-    def table(self) -> Table:
-        """The figures as a table for the terminal."""
-        from octavo.report.table import table
-
-        return table(self)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, computed_field
-
+from octavo.documents.document import Document, Part
 from octavo.errors import GraphError
-from octavo.notes import counted
+from octavo.reading import read_document
 
 Sizes = tuple[int | None, ...]
 
-NAMING = "name those wanted with --outputs (in the pipeline output_names)"
-"""How a user says which outputs are wanted."""
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The names of a graph's inputs and outputs.
+
+    Args:
+        inputs: the tensors to feed.
+        outputs: the tensors to fetch.
+        notes: what the summary says of how they were found, for the user.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Tensor(_Document):
+class Tensor(Part):
     """A tensor's type. `shape` is None for unknown rank, None inside it for an unknown dimension."""
 
     dtype: str | None
@@ -29,7 +37,7 @@ class Tensor(_Document):
     """The shape as the text output shows it; "None" where the node declares no shape."""
 
 
-class Candidate(_Document):
+class Candidate(Part):
     """A possible input or output.
 
     Attributes:
@@ -65,7 +73,7 @@ class Variable(Tensor):
     op: str
 
 
-class SignatureTensor(_Document):
+class SignatureTensor(Part):
     """One input or output of a signature."""
 
     tensor: str
@@ -73,14 +81,14 @@ class SignatureTensor(_Document):
     shape: Sizes | None
 
 
-class Signature(_Document):
+class Signature(Part):
     """A way to call a SavedModel: tensors by key."""
 
     inputs: dict[str, SignatureTensor]
     outputs: dict[str, SignatureTensor]
 
 
-class Summary(_Document):
+class Summary(Document):
     """What a model holds."""
 
     model: str
@@ -110,84 +118,27 @@ class Summary(_Document):
     """The inputs that were given, or are the signature's; empty where they had to be found."""
     known_outputs: tuple[str, ...]
     """The outputs that were given, or are the signature's; empty where they had to be found."""
+    input_names: tuple[str, ...] | None
+    """The inputs that the later steps use: those known, or else those that were found; None for none."""
+    output_names: tuple[str, ...] | None
+    """The outputs that the later steps use: those known, or else all heads that were found; None for none."""
+    unsettled: tuple[str, ...]
+    """Why there are no input_names or output_names, a sentence each."""
+    notes: tuple[str, ...]
+    """What was chosen for a user who named no outputs, and what was left out."""
 
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The inputs that the later steps use: those known, or else those that were found.
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what summarize_graph wrote. Raises GraphError when the file cannot be read or holds something else."""
+        sentence = "{path!r} is no summary of a model: {why}; wanted summarize_graph's"
+        return read_document(path, cls, GraphError, unread=sentence, wrong=sentence)
+
+    def ends(self) -> Ends:
+        """What the later steps feed and fetch.
 
         Raises:
-            GraphError: when no input was found.
+            GraphError: when an input or an output was not found.
         """
-        names = self.known_inputs or _taken(self.inputs)
-        if not names:
-            raise GraphError(f"no input of {self.model!r} was found{_passed_over(self.inputs)}; name it")
-        return names
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The outputs that the later steps use: those known, or else all heads that were found.
-
-        Raises:
-            GraphError: when no output was found.
-        """
-        names = self.known_outputs or _taken(self.outputs)
-        if not names:
-            raise GraphError(f"no output of {self.model!r} was found{_passed_over(self.outputs)}; name it")
-        return names
-
-    def notes(self) -> list[str]:
-        """What was chosen for a user who named no outputs, and what was left out; nothing where there is no choice."""
-        left: dict[str, list[str]] = {}
-        for found in self.outputs:
-            if not found.taken:
-                left.setdefault(found.reason, []).append(found.name)
-        taken = _taken(self.outputs)
-        if self.known_outputs or not taken or (len(taken) == 1 and not left):
-            return []
-        groups = ", ".join(f"{_listed(names, 3)} ({reason})" for reason, names in left.items())
-        without = f"; left out: {groups}" if groups else ""
-        return [f"outputs taken: {_listed(taken, 8)}{without}; {NAMING}"]
-
-    def line(self) -> str:
-        """What the model holds, in one line."""
-        parameters = counted(self.const_parameters + self.variable_parameters, "parameter")
-        ends = [
-            f"{', '.join(map(repr, known or _taken(found))) or 'none found'}"
-            for known, found in ((self.known_inputs, self.inputs), (self.known_outputs, self.outputs))
-        ]
-        return f"the model has {counted(self.nodes, 'node')} and {parameters}; inputs: {ends[0]}; outputs: {ends[1]}"
-
-    def text(self) -> str:
-        """The text of TensorFlow's summarize_graph."""
-        from octavo.summarize_graph.text import text
-
-        return text(self)
-
-    def document(self) -> dict[str, Any]:
-        """The summary for JSON, with its notes; names that are not settled are null, and `unsettled` says why."""
-        names = {"input_names", "output_names"}
-        made: dict[str, Any] = self.model_dump(mode="json", exclude=names)
-        faults = []
-        for name in sorted(names):
-            try:
-                made[name] = list(getattr(self, name))
-            except GraphError as fault:
-                made[name] = None
-                faults.append(str(fault))
-        return made | {"unsettled": faults, "notes": self.notes()}
-
-
-def _passed_over(ends: Sequence[Candidate]) -> str:
-    listed = [f"{end.name!r}: {end.reason}" for end in ends[:5]]
-    return f" (candidates: {'; '.join(listed)})" if listed else ""
-
-
-def _taken(ends: Sequence[Candidate]) -> tuple[str, ...]:
-    return tuple(end.name for end in ends if end.taken)
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+        if self.unsettled:
+            raise GraphError("; ".join(self.unsettled))
+        return Ends(self.input_names or (), self.output_names or (), self.notes)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from octavo.files import write_json
 from octavo.options import COMMA_LIST
 
 
@@ -50,5 +49,5 @@ def command(
         workers=workers,
     )
     if output is not None:
-        write_json(output, result.model_dump(mode="json"))
+        result.write(output)
     click.echo("\n".join(result.lines()))

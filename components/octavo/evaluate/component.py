@@ -28,7 +28,6 @@ def evaluate(
     import click
 
     from octavo.evaluate.evaluate import evaluate_file
-    from octavo.files import write_json
     from octavo.graph_folder import graph_folder
 
     given = graph_folder(graph.path)
@@ -43,7 +42,7 @@ def evaluate(
         limit=limit,
     )
     click.echo("\n".join(result.lines()))
-    write_json(evaluation.path, result.model_dump(mode="json"))
+    result.write(evaluation.path)
 
 
 @component

@@ -19,14 +19,13 @@ from octavo.data.manifest import out_of
 from octavo.data.parts import Parts, Plan
 from octavo.data.preprocessing import preprocessing as read_preprocessing
 from octavo.data.shard import Shard
+from octavo.documents.evaluation import Evaluation
+from octavo.documents.ranking import Ranking
 from octavo.errors import GraphError, SpecError
-from octavo.evaluate.shards import Evaluation, Ranking, merge_rankings, read_ranking
-from octavo.files import write_json
+from octavo.evaluate.shards import merge_rankings
 from octavo.graph.proto import load_graph
 from octavo.runtime import worker
 from octavo.runtime.environment import check_graph
-
-__all__ = ["Evaluation", "Ranking", "evaluate_file", "evaluate_shard", "evaluation_file", "merge_files", "merge_parts"]
 
 LOG = logging.getLogger(__name__)
 
@@ -119,8 +118,8 @@ def evaluate_shard(
 
 
 def merge_files(rankings: Sequence[Path]) -> Evaluation:
-    """Judge the images of all shards. Raises DataError as `read_ranking` and `merge_rankings` do."""
-    return merge_rankings([read_ranking(path) for path in rankings])
+    """Judge the images of all shards. Raises DataError as `Ranking.read` and `merge_rankings` do."""
+    return merge_rankings([Ranking.read(path) for path in rankings])
 
 
 def merge_parts(folder: str, evaluations: Path) -> dict[str, Evaluation]:
@@ -148,10 +147,10 @@ def evaluation_file(evaluations: Path, graph: str) -> Path:
 def _merged(parts: Parts, plan: Plan, kind: str, target: Path) -> Evaluation:
     if parts.settled(kind, target):
         LOG.info("took what an earlier run has found of the %s graph", kind.upper())
-        return Evaluation.model_validate_json(target.read_bytes())
+        return Evaluation.read(target)
     with tempfile.TemporaryDirectory(prefix="octavo-rankings-") as gathered:
         found = merge_files(parts.gather(kind, plan.shards, Path(gathered)))
-    write_json(target, found.model_dump(mode="json"))
+    found.write(target)
     parts.settle(kind, target)
     return found
 

@@ -12,10 +12,10 @@ from octavo.data.dataset import open_dataset
 from octavo.data.inputs import model_inputs
 from octavo.data.preprocessing import preprocessing
 from octavo.data.shard import Shard
+from octavo.documents.ranking import Ranking
 from octavo.errors import DataError, GraphError
 from octavo.evaluate.evaluate import Request
 from octavo.evaluate.scores import Scored, scored_output
-from octavo.evaluate.shards import Ranking
 from octavo.files import write_atomically
 from octavo.graph.proto import load_graph
 from octavo.graph.tensors import Array

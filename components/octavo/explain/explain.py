@@ -7,67 +7,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from octavo.documents.decisions import Decision, Decisions
+from octavo.documents.result import Counts, Fp32Node, Result
 from octavo.errors import DataError
-from octavo.explain.advice import way_out
+from octavo.reading import first_fault
 from octavo.storage import MissingObjectError, exists, join, list_objects, read_bytes
 
 Only = Literal["int8", "fp32"]
 
 DECISIONS = "decisions.json"
 SUMMARY = "summary.json"
-
-
-class Verdict(BaseModel):
-    """What became of one op that could be INT8.
-
-    Attributes:
-        name: the node.
-        op: its type in the float graph.
-        verdict: "INT8" or "FP32".
-        rule: what the kernel took in, e.g. "Conv2D + BiasAdd + Relu"; None for FP32.
-        kind: why it stayed FP32, in a word or two; None for INT8.
-        reason: why it stayed FP32, in a sentence; None for INT8.
-        at: the node or tensor where it stopped.
-        stopped: of an INT8 op, why an activation or add behind it was left in float.
-        note: what else is worth knowing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str
-    op: str
-    verdict: Literal["INT8", "FP32"]
-    rule: str | None = None
-    kind: str | None = None
-    reason: str | None = None
-    at: str | None = None
-    stopped: str | None = None
-    note: str | None = None
-
-    @property
-    def way_out(self) -> str | None:
-        """What would make it INT8; None where it is, or where nothing known would."""
-        return way_out(self.reason) if self.verdict == "FP32" else None
-
-    def why(self) -> str:
-        """What the kernel took in, or why there is none."""
-        if self.verdict == "INT8":
-            return self.rule or ""
-        return f"{self.kind}: {self.reason}" if self.kind else self.reason or ""
-
-    def remarks(self) -> list[str]:
-        """What is worth a line of its own."""
-        told = (("left in float", self.stopped), ("to change it", self.way_out), ("note", self.note))
-        return [f"{label}: {text}" for label, text in told if text]
-
-
-class Counts(BaseModel):
-    """Nodes by what became of them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    INT8: int = 0
-    FP32: int = 0
 
 
 class Explanation(BaseModel):
@@ -82,33 +31,20 @@ class Explanation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    nodes: tuple[Verdict, ...]
+    nodes: tuple[Decision, ...]
     counts: Counts
     by_op: dict[str, Counts]
     complete: bool
 
     def document(self) -> dict[str, Any]:
-        """The same for JSON, with what would change each verdict."""
-        nodes = [{**node.model_dump(), "way_out": node.way_out} for node in self.nodes]
-        return {**self.model_dump(mode="json"), "nodes": nodes}
+        """The same for JSON."""
+        return self.model_dump(mode="json")
 
 
-class _Decisions(BaseModel):
-    nodes: tuple[Verdict, ...]
-
-
-class _Left(BaseModel):
-    name: str
-    op: str
-    reason: str
-
-    def verdict(self) -> Verdict:
-        return Verdict(name=self.name, op=self.op, verdict="FP32", reason=self.reason)
-
-
-class _Summary(BaseModel):
-    quantized: Counts
-    fp32_nodes: tuple[_Left, ...]
+def remarks(node: Decision) -> list[str]:
+    """What is worth a line of its own."""
+    told = (("left in float", node.stopped), ("to change it", node.way_out), ("note", node.note))
+    return [f"{label}: {text}" for label, text in told if text]
 
 
 def explain(source: str, *, only: Only | None = None) -> Explanation:
@@ -132,9 +68,7 @@ def explain(source: str, *, only: Only | None = None) -> Explanation:
     try:
         found = _of_summary(content) if _is_summary(uri) else _of_decisions(content, _not_lowered(source))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{uri!r} holds no verdicts: {where}: {first['msg']}") from fault
+        raise DataError(f"{uri!r} holds no verdicts: {first_fault(fault)}") from fault
     listed = tuple(n for n in found.nodes if only is None or n.verdict == only.upper())
     return found.model_copy(update={"nodes": listed})
 
@@ -156,19 +90,23 @@ def _is_summary(uri: str) -> bool:
     return uri.rsplit("/", maxsplit=1)[-1] == SUMMARY
 
 
-def _not_lowered(folder: str) -> dict[str, Verdict]:
+def _not_lowered(folder: str) -> dict[str, Decision]:
     """The FP32 nodes of a model's folder, by name; nothing where the source is no such folder."""
     if folder.endswith(".json"):
         return {}
     try:
-        summary = _Summary.model_validate_json(read_bytes(join(folder, SUMMARY)))
+        summary = Result.model_validate_json(read_bytes(join(folder, SUMMARY)))
     except (MissingObjectError, ValidationError):
         return {}
-    return {node.name: node.verdict() for node in summary.fp32_nodes}
+    return {node.name: _left(node) for node in summary.fp32_nodes}
 
 
-def _of_decisions(content: bytes, not_lowered: Mapping[str, Verdict]) -> Explanation:
-    decided = _Decisions.model_validate_json(content).nodes
+def _left(node: Fp32Node) -> Decision:
+    return Decision(node.name, node.op, "FP32", reason=node.reason, way_out=node.way_out)
+
+
+def _of_decisions(content: bytes, not_lowered: Mapping[str, Decision]) -> Explanation:
+    decided = Decisions.model_validate_json(content).nodes
     nodes = tuple(not_lowered.get(n.name, n) if n.verdict == "INT8" else n for n in decided)
     ops = sorted({n.op for n in nodes}, key=lambda op: (-sum(n.op == op for n in nodes), op))
     by_op = {op: _counts([n for n in nodes if n.op == op]) for op in ops}
@@ -176,11 +114,11 @@ def _of_decisions(content: bytes, not_lowered: Mapping[str, Verdict]) -> Explana
 
 
 def _of_summary(content: bytes) -> Explanation:
-    summary = _Summary.model_validate_json(content)
-    nodes = tuple(node.verdict() for node in summary.fp32_nodes)
+    summary = Result.model_validate_json(content)
+    nodes = tuple(_left(node) for node in summary.fp32_nodes)
     return Explanation(nodes=nodes, counts=summary.quantized, by_op={}, complete=False)
 
 
-def _counts(nodes: Sequence[Verdict]) -> Counts:
+def _counts(nodes: Sequence[Decision]) -> Counts:
     int8 = sum(n.verdict == "INT8" for n in nodes)
     return Counts(INT8=int8, FP32=len(nodes) - int8)

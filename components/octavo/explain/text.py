@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from octavo.explain.explain import Counts, Explanation
+from octavo.documents.result import Counts
+from octavo.explain.explain import Explanation, remarks
 
 
 def lines(explanation: Explanation) -> Iterator[str]:
     """A line for each node, its remarks indented below it, and the counts."""
     for node in explanation.nodes:
         yield f"{node.verdict}  {node.name}  ({node.op})  {node.why()}"
-        yield from (f"      {remark}" for remark in node.remarks())
+        yield from (f"      {remark}" for remark in remarks(node))
     yield from _totals(explanation)
 
 
@@ -25,7 +26,7 @@ def table(explanation: Explanation) -> Table:
         made.add_column(heading, overflow="fold")
     for node in explanation.nodes:
         style = "green" if node.verdict == "INT8" else "yellow"
-        why = Text("\n".join([node.why(), *node.remarks()]))
+        why = Text("\n".join([node.why(), *remarks(node)]))
         made.add_row(Text(node.verdict, style=style), Text(node.name), Text(node.op), why)
     return made
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from octavo.documents.model_record import RECORD, FileRecord, ModelRecord
 from octavo.errors import GraphError, StorageError
-from octavo.files import write_json
-from octavo.model import RECORD, SAVED_MODELS, WANTED, FileRecord, Layout, ModelRecord, kind_of_file, layout
+from octavo.model import SAVED_MODELS, WANTED, Layout, kind_of_file, layout
 from octavo.notes import counted
 from octavo.storage import (
     MissingObjectError,
@@ -86,7 +86,7 @@ def fetch_model(uri: str, target: Path) -> ModelRecord:
             checkpoint=f"{FILES}/{found.checkpoint}" if found.checkpoint is not None else None,
             files=tuple(files),
         )
-        write_json(folder / RECORD, record.model_dump())
+        record.write(folder / RECORD)
     size = sum(file.bytes for file in files)
     what = f"{counted(len(files), 'file')}, {counted(size, 'byte')}"
     LOG.info("fetched %s: %s, %s", record.uri, found.kind.replace("_", " "), what)

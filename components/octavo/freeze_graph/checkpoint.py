@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph.tensors import Array
-from octavo.tensorflow import import_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 OBJECT_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -39,7 +38,7 @@ class Checkpoint:
             self._reader = tf.train.load_checkpoint(self.path)
             self.shapes: Mapping[str, list[int]] = self._reader.get_variable_to_shape_map()
         except self._errors as fault:
-            raise GraphError(f"no checkpoint can be read at {self.path!r}: {_first_line(fault)}") from fault
+            raise GraphError(f"no checkpoint can be read at {self.path!r}: {first_line(fault)}") from fault
 
     def read(self, key: str) -> Array:
         """The value under a key.
@@ -50,7 +49,7 @@ class Checkpoint:
         try:
             value: Array = self._reader.get_tensor(key)
         except self._errors as fault:
-            raise GraphError(f"the checkpoint {self.path!r} cannot give {key!r}: {_first_line(fault)}") from fault
+            raise GraphError(f"the checkpoint {self.path!r} cannot give {key!r}: {first_line(fault)}") from fault
         return value
 
     @cached_property
@@ -82,8 +81,3 @@ class Checkpoint:
         keys = [*self.shapes, *self.object_keys]
         found = difflib.get_close_matches(name, keys, n=3, cutoff=0.5)
         return f"near keys: {', '.join(found)}" if found else f"it has {len(self.shapes)} keys, none near"
-
-
-def _first_line(fault: Any) -> str:
-    text = str(getattr(fault, "message", "") or fault).strip()
-    return text.splitlines()[0][:300] if text else type(fault).__name__

@@ -9,7 +9,7 @@ from octavo.errors import GraphError
 from octavo.graph.graph import Graph, Node
 from octavo.graph.proto import from_def, to_def
 from octavo.graph.tensors import Array
-from octavo.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow, quiet_tensorflow
 
 
 def convert_in_session(
@@ -49,7 +49,7 @@ def convert_in_session(
                     variable_names_allowlist=convert,
                 )
         except (tf.errors.OpError, ValueError, KeyError, TypeError, RuntimeError) as fault:
-            raise GraphError(f"TensorFlow cannot convert the variables: {str(fault).splitlines()[0][:300]}") from fault
+            raise GraphError(f"TensorFlow cannot convert the variables: {first_line(fault)}") from fault
     return from_def(converted).with_ends(graph.inputs, graph.outputs)
 
 

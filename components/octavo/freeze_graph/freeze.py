@@ -12,11 +12,12 @@ from octavo.errors import GraphError
 from octavo.freeze_graph.check import check_runs
 from octavo.freeze_graph.checkpoint import Checkpoint
 from octavo.freeze_graph.convert import convert_in_session
-from octavo.freeze_graph.substitute import SubstitutionError, substitute
+from octavo.freeze_graph.substitute import substitute
 from octavo.freeze_graph.variables import VARIABLES, Restorer, variables_of
 from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.meta_graph import Signature, read_saved_model
+from octavo.graph.miss import Miss
 from octavo.graph.names import canonical
 from octavo.graph.proto import load_graph, save_graph
 from octavo.graph.tensors import Array
@@ -158,7 +159,7 @@ def _convert(graph: Graph, values: Mapping[str, Array], chosen: Sequence[str], i
         return convert_in_session(graph, values, initializers=initializers, convert=chosen)
     try:
         return substitute(cut, values)
-    except SubstitutionError:
+    except Miss:
         return convert_in_session(cut, values, convert=chosen)
 
 

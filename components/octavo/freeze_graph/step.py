@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from octavo.ends import read_ends
+from octavo.documents.model_record import RECORD
+from octavo.documents.summary import Summary
 from octavo.freeze_graph.freeze import freeze_model
 from octavo.graph_folder import GraphFolder
-from octavo.model import RECORD
 
 
 def freeze_fetched(model: Path, summary: Path, made: GraphFolder) -> None:
@@ -22,7 +22,7 @@ def freeze_fetched(model: Path, summary: Path, made: GraphFolder) -> None:
     Raises:
         GraphError: as `freeze_model` does, or when the summary does not settle the inputs and outputs.
     """
-    ends = read_ends(summary)
+    ends = Summary.read(summary).ends()
     freeze_model(model, made.graph, input_names=ends.inputs, output_names=ends.outputs)
     shutil.copyfile(summary, made.summary)
     if (model / RECORD).is_file():

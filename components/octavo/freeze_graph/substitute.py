@@ -22,6 +22,7 @@ from octavo.errors import GraphError
 from octavo.graph.attrs import dtype_attr, int_attr, read_dtype
 from octavo.graph.frames import with_constants_in_frames
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node
 
@@ -30,10 +31,6 @@ PLAIN_OPS = {f"Ref{op}": op for op in sorted(HANDLE_CARRIERS)}
 """Op that passes a reference on -> the op that passes a value on."""
 READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"})
 WRITES = re.compile(r"Assign|CountUpTo|(Resource)?(Scatter|Apply|SparseApply|StridedSliceAssign)")
-
-
-class SubstitutionError(Exception):
-    """A node uses a variable's handle in a way that only TensorFlow's own conversion knows."""
 
 
 def substitute(graph: Graph, values: Mapping[str, Array]) -> Graph:
@@ -45,7 +42,7 @@ def substitute(graph: Graph, values: Mapping[str, Array]) -> Graph:
 
     Raises:
         GraphError: when a node writes one of the variables.
-        SubstitutionError: when a node hands a variable's handle to a function, or does another thing with it.
+        Miss: when a node hands a variable's handle to a function, or does another thing with it.
     """
     resources = [graph.nodes[name] for name in values if graph.nodes[name].op == "VarHandleOp"]
     references = [graph.nodes[name] for name in values if graph.nodes[name].op != "VarHandleOp"]
@@ -105,7 +102,7 @@ def _read(node: Node, handles: Mapping[str, str]) -> Iterator[Node]:
     if WRITES.match(node.op):
         raise GraphError(_writes(node))
     if node.op not in READS:
-        raise SubstitutionError(f"{node.op} {node.name!r} reads the handle of a variable")
+        raise Miss(f"{node.op} {node.name!r} reads the handle of a variable", at=node.name)
     dtype = dtype_attr(handles[producer_name(node.inputs[0])])
     if node.op == "ReadVariableOp":
         yield replace(node, op="Identity", attrs={"T": dtype})

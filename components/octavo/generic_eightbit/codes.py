@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 
 from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, int_attr, string_attr
-from octavo.graph.graph import Node
-from octavo.graph.tensors import Array, const_node
+from octavo.graph.graph import Graph, Node
+from octavo.graph.names import producer_name
+from octavo.graph.tensors import Array, const_node, const_value
+from octavo.int8.checks import FINITE_WEIGHTS, no_kernel
 
 Mode = Literal["MIN_FIRST", "MIN_COMBINED"]
 """How TensorFlow reads the codes; on a range with zero on its grid both say the same numbers."""
@@ -56,15 +58,33 @@ def encode(values: Array, span: Range) -> Array:
     return codes
 
 
-def fault_of(values: Array) -> str | None:
-    """The reason why an array has no codes, or None."""
+def check_values(values: Array, reader: Node, of: str = "") -> None:
+    """Confirm that an array has codes.
+
+    Args:
+        values: the array.
+        reader: the node to be blamed.
+        of: what the reason begins with, where the array is another node's.
+
+    Raises:
+        Miss: when it has none.
+    """
     if not values.size:
-        return "it is empty"
+        raise no_kernel(reader, f"{of}it is empty")
     if not np.all(np.isfinite(values)):
-        return f"{np.count_nonzero(~np.isfinite(values))} of its {values.size} values are NaN or infinite"
+        count = np.count_nonzero(~np.isfinite(values))
+        raise no_kernel(reader, f"{of}{count} of its {values.size} values are NaN or infinite", FINITE_WEIGHTS)
     if float(values.max()) - min(float(values.min()), 0.0) > float(np.finfo(np.float32).max):
-        return "its range is wider than a float32 can say"
-    return None
+        raise no_kernel(
+            reader, f"{of}its range is wider than a float32 can say", "scale the constant down in the model"
+        )
+
+
+def check_input(graph: Graph, reader: Node, tensor: str) -> None:
+    """Confirm that what a node reads has codes, if it is a Const. Raises Miss."""
+    const = graph.nodes[producer_name(tensor)]
+    if const.op == "Const":
+        check_values(const_value(const), reader, of=f"of its input {const.name!r}: ")
 
 
 def quantized_const(node: Node, values: Array, mode: Mode, span: Range | None = None) -> list[Node]:

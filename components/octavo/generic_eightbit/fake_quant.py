@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from octavo.generic_eightbit.codes import Range, fault_of, nudged
+from octavo.generic_eightbit.codes import Range, check_input, nudged
 from octavo.graph.graph import Graph, Node
-from octavo.graph.names import producer_name
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
+from octavo.int8.checks import no_kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,23 @@ class Ends:
     tensors: tuple[str, str] | None = None
 
 
-def fault(graph: Graph, node: Node) -> str | None:
-    """The reason why an eight-bit tensor cannot stand for a FakeQuant's output, or None."""
+def check(graph: Graph, node: Node) -> None:
+    """Confirm that an eight-bit tensor can stand for a FakeQuant's output.
+
+    Raises:
+        Miss: when it cannot.
+    """
     bits = int(attr_value(node, "num_bits").i)
     if bits != 8:
-        return f"it has {bits} bits; the eight-bit ops have 8"
+        raise no_kernel(node, f"it has {bits} bits; the eight-bit ops have 8", "train with FakeQuants of 8 bits")
     if attr_value(node, "narrow_range").b:
-        return "its range is narrow: code 0 is not used, as the eight-bit ops use it"
-    source = graph.nodes[producer_name(node.data_inputs[0])]
-    if source.op == "Const" and (reason := fault_of(const_value(source))):
-        return f"of its input {source.name!r}: {reason}"
+        reason = "its range is narrow: code 0 is not used, as the eight-bit ops use it"
+        raise no_kernel(node, reason, "train with FakeQuants whose narrow_range is false")
+    check_input(graph, node, node.data_inputs[0])
     known = _limits(graph, node)
     if known is not None and not known[0] < known[1]:
-        return f"its range is {known[0]:g} to {known[1]:g}; wanted min < max"
-    return None
+        reason = f"its range is {known[0]:g} to {known[1]:g}; wanted min < max"
+        raise no_kernel(node, reason, "repair the FakeQuant's range in the model")
 
 
 def ends(graph: Graph, node: Node) -> Ends:

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, in_functions
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import RecipeError
 from octavo.generic_eightbit import fake_quant, table
 from octavo.generic_eightbit.codes import Range, range_of
 from octavo.graph.attrs import read_dtype
 from octavo.graph.frames import in_frames
 from octavo.graph.graph import Graph, Node
-from octavo.graph.miss import Kind
+from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value
+from octavo.int8.checks import in_loop, no_kernel
+from octavo.quantize_graph.functions import in_functions
 from octavo.runtime.shapes import Shape, static_shapes
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
@@ -99,14 +101,13 @@ class _Planner:
         if self.settings.input_range is not None:
             self._take_placeholders(self.settings.input_range)
         for node in self.candidates:
-            refusal = self._refusal(node)
-            if refusal is not None:
-                kind, reason = refusal
-                self._decide(Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name))
-            elif node.op in table.FAKE_QUANTS:
-                self._take_fake(node)
+            take = self._take_fake if node.op in table.FAKE_QUANTS else self._take
+            try:
+                self._check(node)
+            except Miss as miss:
+                self._decide(stays_fp32(node, miss))
             else:
-                self._take(node)
+                take(node)
         self.plan.decisions += in_functions(self.graph)
         return self.plan
 
@@ -119,20 +120,24 @@ class _Planner:
             flag, text = wrong[0]
             raise RecipeError(f"--{flag}: {text!r} matches none of the {len(names)} ops that could be eight-bit")
 
-    def _refusal(self, node: Node) -> tuple[Kind, str] | None:
-        if node.op in self.settings.excluded_ops:
-            return "excluded", f"--excluded_ops has {node.op!r}"
-        if node.name in self.settings.excluded_nodes:
-            return "excluded", f"--excluded_nodes has {node.name!r}"
+    def _check(self, node: Node) -> None:
+        """Confirm that a candidate can be eight-bit. Raises Miss."""
+        self._check_excluded(node)
         if node.op in table.WITHOUT_KERNEL:
-            return "no kernel", table.WITHOUT_KERNEL[node.op]
+            raise no_kernel(node, *table.WITHOUT_KERNEL[node.op])
         if node.name in self.in_loops:
-            return "no kernel", "it is in the body of a loop"
+            raise in_loop(node, "no kernel")
         if node.op in table.FAKE_QUANTS:
-            reason = fake_quant.fault(self.graph, node)
+            fake_quant.check(self.graph, node)
         else:
-            reason = table.fault(self.graph, node, self.plan.shapes)
-        return None if reason is None else ("no kernel", reason)
+            table.check(self.graph, node, self.plan.shapes)
+
+    def _check_excluded(self, node: Node) -> None:
+        way_out = "leave it out of the flag"
+        if node.op in self.settings.excluded_ops:
+            raise Miss(f"--excluded_ops has {node.op!r}", at=node.name, kind="excluded", way_out=way_out)
+        if node.name in self.settings.excluded_nodes:
+            raise Miss(f"--excluded_nodes has {node.name!r}", at=node.name, kind="excluded", way_out=way_out)
 
     def _take_placeholders(self, span: Range) -> None:
         """Feed every float32 placeholder as codes, but one that is fetched as well."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from octavo.generic_eightbit.codes import fault_of
-from octavo.graph.attrs import Attrs, read_dtype
+from octavo.generic_eightbit.codes import check_input
+from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
-from octavo.graph.names import producer_name
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
+from octavo.int8.checks import CHANNELS_LAST, NO_CONCAT, NO_GROUPS, check_pool, no_kernel
 from octavo.runtime.shapes import Shape
 
 
@@ -61,10 +61,16 @@ ROWS: Mapping[str, Row] = {
 FAKE_QUANTS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxArgs"})
 
 WITHOUT_KERNEL = {
-    "DepthwiseConv2dNative": "TensorFlow's depthwise kernels take qint8 filters: use --intel_cpu_eightbitize=True",
-    "FakeQuantWithMinMaxVarsPerChannel": "TensorFlow's generic eight-bit ops have one range for a tensor",
+    "DepthwiseConv2dNative": (
+        "TensorFlow's depthwise kernels take qint8 filters: use --intel_cpu_eightbitize=True",
+        None,
+    ),
+    "FakeQuantWithMinMaxVarsPerChannel": (
+        "TensorFlow's generic eight-bit ops have one range for a tensor",
+        "use FakeQuantWithMinMaxVars, one range for all channels, or oneDNN's kernels",
+    ),
 }
-"""Ops that are listed as FP32 whatever is around them."""
+"""Ops that are FP32 whatever is around them -> why, and the way out."""
 
 
 def node_name(node: Node, row: Row) -> str:
@@ -86,50 +92,48 @@ def computes_floats(node: Node) -> bool:
     return node.op in ROWS and read_dtype(node.attrs["T"]) == "float32"
 
 
-def fault(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
-    """The reason why the eight-bit op cannot stand for a float one, or None.
+def check(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
+    """Confirm that the eight-bit op can stand for a float one.
 
     Args:
         graph: the float graph.
         node: one that computes floats.
         shapes: those of the coded inputs, as far as they are known.
+
+    Raises:
+        Miss: when it cannot.
     """
     if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
-        return "its data format is not NHWC, the only one of the eight-bit ops"
+        raise no_kernel(node, "its data format is not NHWC, the only one of the eight-bit ops", CHANNELS_LAST)
     if "padding" in node.attrs and node.attrs["padding"].s not in {b"SAME", b"VALID"}:
-        return "its padding is explicit; the eight-bit op knows SAME and VALID"
-    return _fault_of_kind(graph, node, shapes) or _fault_of_constants(graph, node)
-
-
-def _fault_of_kind(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
+        reason = "its padding is explicit; the eight-bit op knows SAME and VALID"
+        raise no_kernel(node, reason, "pad with a Pad in front of it, or use SAME or VALID")
     if node.op == "Conv2D":
-        return _conv_fault(node, *(shapes[t] for t in coded_inputs(node)))
+        _check_conv(node, *(shapes[t] for t in coded_inputs(node)))
     if node.op in {"MaxPool", "AvgPool"}:
-        return _pool_fault(node.attrs)
+        check_pool(node, "no kernel")
     if node.op in {"Concat", "ConcatV2"}:
-        return _concat_fault(graph, node, shapes)
-    return None
+        _check_concat(graph, node, shapes)
+    for tensor in coded_inputs(node):
+        check_input(graph, node, tensor)
 
 
-def _conv_fault(node: Node, data: Shape, filters: Shape) -> str | None:
+def _check_conv(node: Node, data: Shape, filters: Shape) -> None:
     if "dilations" in node.attrs and set(node.attrs["dilations"].list.i) - {1}:
-        return "it is dilated; QuantizedConv2D on quint8 takes no dilations"
+        way_out = "use oneDNN's kernels, which take dilations: --intel_cpu_eightbitize=True"
+        raise no_kernel(node, "it is dilated; QuantizedConv2D on quint8 takes no dilations", way_out)
     channels = data[3] if data else None
     taken = filters[2] if filters else None
     if channels is not None and taken is not None and channels != taken:
-        return f"it is a grouped convolution: {channels} channels in, filters of {taken}; QuantizedConv2D has no groups"
-    return None
+        groups = f"it is a grouped convolution: {channels} channels in, filters of {taken}"
+        raise no_kernel(node, f"{groups}; QuantizedConv2D has no groups", NO_GROUPS)
 
 
-def _pool_fault(attrs: Attrs) -> str | None:
-    sizes = [*attrs["ksize"].list.i, *attrs["strides"].list.i]
-    return None if {sizes[0], sizes[3], sizes[4], sizes[7]} == {1} else "it pools over the batch or the channels"
-
-
-def _concat_fault(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> str | None:
+def _check_concat(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
     if len(coded_inputs(node)) < 2:
-        return "it joins a single tensor; QuantizedConcat wants two"
-    return None if concat_axis(graph, node, shapes) is not None else "its axis is not known before it runs"
+        raise no_kernel(node, "it joins a single tensor; QuantizedConcat wants two", NO_CONCAT)
+    if concat_axis(graph, node, shapes) is None:
+        raise no_kernel(node, "its axis is not known before it runs", "make the axis a constant in the model")
 
 
 def concat_axis(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> int | None:
@@ -142,13 +146,3 @@ def concat_axis(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> int | 
         return axis
     rank = next((len(shape) for t in coded_inputs(node) if (shape := shapes[t]) is not None), None)
     return None if rank is None else axis + rank
-
-
-def _fault_of_constants(graph: Graph, node: Node) -> str | None:
-    """Why a constant that the op reads has no codes."""
-    for tensor in coded_inputs(node):
-        const = graph.nodes[producer_name(tensor)]
-        reason = fault_of(const_value(const)) if const.op == "Const" else None
-        if reason is not None:
-            return f"of its input {const.name!r}: {reason}"
-    return None

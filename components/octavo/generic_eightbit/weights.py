@@ -11,12 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.documents.decisions import Decision
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import SpecError
-from octavo.generic_eightbit.codes import fault_of, quantized_const
+from octavo.generic_eightbit.codes import check_values, quantized_const
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.tensors import Array, const_node, const_value
+from octavo.quantize_graph.functions import in_function
 from octavo.quantize_graph.names import with_made
 
 MAX_BITDEPTH = 24
@@ -92,12 +94,13 @@ def _on_constants(graph: Graph, change: Callable[[Node, Array], Iterable[Node]])
             nodes.append(node)
             continue
         values = const_value(node)
-        fault = fault_of(values)
-        if fault is None:
-            nodes += change(node, values)
-        else:
+        try:
+            check_values(values, node)
+        except Miss as miss:
             nodes.append(node)
-            left.append(Decision(node.name, node.op, "FP32", kind="no kernel", reason=fault, at=node.name))
+            left.append(stays_fp32(node, miss))
+        else:
+            nodes += change(node, values)
     return with_made(graph, nodes), left + _in_functions(graph)
 
 
@@ -109,14 +112,7 @@ def _in_functions(graph: Graph) -> list[Decision]:
     """The verdicts on constants inside the function library, which stay as they are."""
     functions = () if graph.library is None else graph.library.function
     return [
-        Decision(
-            f"{function.signature.name}/{node.name}",
-            node.op,
-            "FP32",
-            kind="missed",
-            reason=f"it is inside the function {function.signature.name!r}; only the main graph is quantized",
-            at=function.signature.name,
-        )
+        in_function(function.signature.name, node)
         for function in functions
         for node in function.node_def
         if node.op == "Const" and read_dtype(node.attr["dtype"]) == "float32"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from octavo import __version__
-from octavo.documents.decisions import Decision
+from octavo.documents.decisions import Decision, Decisions
 from octavo.errors import GraphError
-from octavo.files import write_json
 from octavo.graph.graph import Graph
 from octavo.graph.proto import load_graph, save_graph
 from octavo.runtime import worker
@@ -57,8 +54,7 @@ def change_file(
     after, verdicts = change(before)
     not_run = _tried(after, instead_of=before)
     save_graph(after, changed, as_text=as_text)
-    nodes = [asdict(decision) for decision in verdicts]
-    write_json(decisions, {"octavo": __version__, "recipe": dict(options), "nodes": nodes})
+    Decisions(nodes=tuple(verdicts), recipe=dict(options)).write(decisions)
     return verdicts, not_run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from octavo.graph.graph import Graph
 from octavo.graph.miss import Miss
@@ -15,6 +16,10 @@ from octavo.graph.workspace import Edit, Workspace
 __all__ = ["Edit", "Match", "Miss", "Outcome", "Rule", "apply_rules", "rule"]
 
 Rewrite = Callable[[Match], Edit]
+Misses = Mapping[str, Sequence[tuple[str, Miss]]]
+"""Node -> the rules that did not apply there, with the reason, in order."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,19 @@ class Outcome:
 
     graph: Graph
     applied: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    missed: Mapping[str, Sequence[tuple[str, Miss]]] = field(default_factory=dict)
+    missed: Misses = field(default_factory=dict)
+
+    def then(self, later: Outcome) -> Outcome:
+        """This and what was done to its graph afterwards."""
+        return Outcome(later.graph, _joined(self.applied, later.applied), _joined(self.missed, later.missed))
 
     def reason(self, anchor: str) -> tuple[str, Miss]:
         """The rule that came nearest to applying at an anchor, and why it did not."""
         return max(self.missed[anchor], key=lambda miss: miss[1].bound)
+
+
+def _joined(first: Mapping[str, Sequence[T]], second: Mapping[str, Sequence[T]]) -> dict[str, Sequence[T]]:
+    return {name: (*first.get(name, ()), *second.get(name, ())) for name in {**first, **second}}
 
 
 def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Outcome:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from octavo.data.parts import Turn
 from octavo.errors import DataError
+from octavo.reading import first_fault
 from octavo.storage import join, read_bytes, upload
 
 WORK = "work.json"
@@ -63,5 +64,4 @@ def read_work(folder: str) -> Work:
     try:
         return Work.model_validate_json(read_bytes(where))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        raise DataError(f"{where!r} does not say what to do: {first['loc']}: {first['msg']}") from fault
+        raise DataError(f"{where!r} does not say what to do: {first_fault(fault)}") from fault

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from octavo.errors import SpecError
+from octavo.reading import first_fault
 
 
 class JobSettings(BaseModel):
@@ -35,10 +36,6 @@ class JobSettings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as fault:
-            first = fault.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
-            fields = ", ".join(cls.model_fields)
-            raise SpecError(
-                f"the settings of the Job are not valid: {place}: {first['msg']}, got {first['input']!r} "
-                f"(fields: {fields})"
-            ) from fault
+            got, fields = fault.errors()[0]["input"], ", ".join(cls.model_fields)
+            why = f"{first_fault(fault)}, got {got!r} (fields: {fields})"
+            raise SpecError(f"the settings of the Job are not valid: {why}") from fault

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.names import output_index, producer_name
 from octavo.graph.tensors import Array, const_value
 from octavo.int8.activations import Activation, Surroundings, single, spelled_out
@@ -78,9 +79,10 @@ def climb(graph: Graph, anchor: Node, *, sums: bool = True) -> Chain:
     while True:
         if anchor.op == "MatMul" and chain.activation is None and (gelu := spelled_out(around, chain.root)):
             chain = replace(chain, activation=gelu)
-        user = _only_user(graph, chain.root)
-        if isinstance(user, str):
-            return replace(chain, stopped=user)
+        try:
+            user = _only_user(graph, chain.root)
+        except Miss as miss:
+            return replace(chain, stopped=miss.reason)
         longer = _extend(graph, chain, user, sums=sums)
         if longer is None:
             return replace(chain, stopped=f"{user.op} {user.name!r} follows")
@@ -104,19 +106,21 @@ def channels_of(anchor: Node, filter_shape: tuple[int, ...]) -> int:
     return filter_shape[3]
 
 
-def _only_user(graph: Graph, node: Node) -> Node | str:
+def _only_user(graph: Graph, node: Node) -> Node:
+    """The one node that reads a node, once, as data. Raises Miss where there is no such."""
     users = graph.consumers[node.name]
     if node.name in graph.output_names:
-        return f"{node.op} {node.name!r} is a graph output"
-    if len(users) != 1:
+        raise Miss(f"{node.op} {node.name!r} is a graph output", at=node.name)
+    if not users:
+        raise Miss(f"nothing reads {node.name!r}", at=node.name)
+    if len(users) > 1:
         names = ", ".join(user.name for user in users)
-        return (
-            f"{node.op} {node.name!r} feeds {len(users)} nodes ({names})" if users else f"nothing reads {node.name!r}"
-        )
-    reads = [t for t in users[0].inputs if producer_name(t) == node.name]
+        raise Miss(f"{node.op} {node.name!r} feeds {len(users)} nodes ({names})", at=node.name)
+    [user] = users
+    reads = [t for t in user.inputs if producer_name(t) == node.name]
     if reads != [node.name]:
-        return f"{users[0].op} {users[0].name!r} reads {node.name!r} {len(reads)} times or as a control edge"
-    return users[0]
+        raise Miss(f"{user.op} {user.name!r} reads {node.name!r} {len(reads)} times or as a control edge", at=user.name)
+    return user
 
 
 def _extend(graph: Graph, chain: Chain, user: Node, *, sums: bool) -> Chain | None:

@@ -17,8 +17,10 @@ import numpy as np
 
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
 from octavo.graph.op_defs import with_default_attrs
+from octavo.graph.rewrite import Outcome
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.chain import ANCHORS, Chain, climb, const_behind
@@ -28,21 +30,6 @@ HOMOGENEOUS = frozenset({"Relu", "LeakyRelu"})
 
 MOST_ROUNDS = 100
 """Passes over all pairs; chains of pairs settle in a few."""
-
-
-@dataclass(frozen=True, slots=True)
-class Equalization:
-    """A graph with equalized weights.
-
-    Attributes:
-        graph: the graph; it computes what the one before computed.
-        equalized: the first layer of each pair of layers that was looked at, in execution order.
-        skipped: the first layer of each pair that had to be left -> why.
-    """
-
-    graph: Graph
-    equalized: tuple[str, ...]
-    skipped: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +46,14 @@ class _Pair:
     readers: tuple[tuple[str, int], ...]
 
 
-class _NoPairError(Exception):
-    """Two layers that follow each other but cannot be equalized; the reason is its message."""
+def equalize(graph: Graph) -> Outcome:
+    """Equalize the weights of all layers that follow each other, with nothing or a Relu between them.
 
-
-def equalize(graph: Graph) -> Equalization:
-    """Equalize the weights of all layers that follow each other, with nothing or a Relu between them."""
+    Returns:
+        The graph, which computes what it computed; `applied` and `missed` name the first layer of each pair of layers.
+    """
     pairs: list[_Pair] = []
-    skipped: dict[str, str] = {}
+    missed: dict[str, list[tuple[str, Miss]]] = {}
     spelled_out = {n.name: with_default_attrs(n) if n.op in ANCHORS else n for n in graph.nodes.values()}
     whole = replace(graph, nodes=spelled_out)
     for node in execution_order(whole):
@@ -74,13 +61,13 @@ def equalize(graph: Graph) -> Equalization:
             continue
         try:
             pair = _pair(whole, node)
-        except _NoPairError as reason:
-            skipped[node.name] = str(reason)
+        except Miss as miss:
+            missed[node.name] = [("equalize", miss)]
         else:
             pairs += [pair] if pair else []
     names = {name for pair in pairs for name in (pair.weights, *(reader for reader, _ in pair.readers))}
     exponents = _settle(pairs, {name: np.abs(const_value(graph.nodes[name])) for name in sorted(names)})
-    return Equalization(_scaled(graph, pairs, exponents), tuple(pair.name for pair in pairs), skipped)
+    return Outcome(_scaled(graph, pairs, exponents), {pair.name: ["equalize"] for pair in pairs}, missed)
 
 
 def _pair(graph: Graph, anchor: Node) -> _Pair | None:
@@ -93,7 +80,8 @@ def _pair(graph: Graph, anchor: Node) -> _Pair | None:
     if not all(_is_plain(graph, layer) for layer in (anchor, *readers)):
         return None
     if chain.activation is not None and chain.activation.kind not in HOMOGENEOUS:
-        raise _NoPairError(f"{chain.activation.kind} {chain.root.name!r} does not scale with its input")
+        kind, name = chain.activation.kind, chain.root.name
+        raise Miss(f"{kind} {name!r} does not scale with its input", at=name)
     weights = _weights(graph, anchor)
     bias = None if chain.bias_add is None else _bias(graph, chain.bias_add)
     channels = const_value(graph.nodes[weights]).shape[_out_axis(anchor)]
@@ -131,7 +119,7 @@ def _is_plain(graph: Graph, layer: Node) -> bool:
 def _weights(graph: Graph, layer: Node) -> str:
     const = _own_const(graph, layer.data_inputs[1])
     if const is None:
-        raise _NoPairError(f"the weights of {layer.name!r} are read by others, too")
+        raise Miss(f"the weights of {layer.name!r} are read by others, too", at=layer.data_inputs[1])
     return const
 
 
@@ -139,7 +127,7 @@ def _bias(graph: Graph, bias_add: Node) -> str:
     consts = [t for t in bias_add.data_inputs if const_behind(graph, t) is not None]
     const = _own_const(graph, consts[0]) if consts else None
     if const is None:
-        raise _NoPairError(f"the bias of {bias_add.name!r} is read by others, too, or is not a Const")
+        raise Miss(f"the bias of {bias_add.name!r} is read by others, too, or is not a Const", at=bias_add.name)
     return const
 
 

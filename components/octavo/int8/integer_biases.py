@@ -14,7 +14,9 @@ import numpy as np
 
 from octavo.graph.attrs import dtype_attr, dtype_list_attr, read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
+from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.known_ranges import FUSED_CONVS, PUBLIC_CONVS, known_magnitude
 
@@ -22,29 +24,31 @@ LOG = logging.getLogger(__name__)
 
 LARGEST = 2**31 - 1
 
+FLOAT_BIAS = "with_integer_biases"
+"""What the reason is filed under why a bias stays float32."""
 
-class FloatBiasError(Exception):
-    """A bias stays float32; the reason is the message."""
 
-
-def with_integer_biases(graph: Graph) -> Graph:
-    """The graph with a qint32 bias in every conv kernel whose bias, ranges and filter range are known.
+def with_integer_biases(graph: Graph) -> Outcome:
+    """Put a qint32 bias in every conv kernel whose bias, ranges and filter range are known.
 
     A bias that does not fit 32 bits stays float32: a channel of weights near zero has steps too small to count it in.
     Each that stays is logged with the reason.
     """
     replaced: dict[str, Node] = {}
+    missed: dict[str, list[tuple[str, Miss]]] = {}
     for node in graph.nodes.values():
         if not _has_float_bias(node):
             continue
         try:
             codes = _codes(graph, node)
-        except FloatBiasError as reason:
-            LOG.warning("%s %r keeps its float32 bias: %s", node.op, node.name, reason)
+        except Miss as miss:
+            LOG.warning("%s %r keeps its float32 bias: %s", node.op, node.name, miss.reason)
+            missed[node.name] = [(FLOAT_BIAS, miss)]
             continue
         replaced[node.data_inputs[2]] = const_node(node.data_inputs[2], codes, "qint32")
         replaced[node.name] = _with_qint32_bias(node)
-    return replace(graph, nodes={name: replaced.get(name, node) for name, node in graph.nodes.items()})
+    biased = replace(graph, nodes={name: replaced.get(name, node) for name, node in graph.nodes.items()})
+    return Outcome(biased, missed=missed)
 
 
 def _has_float_bias(node: Node) -> bool:
@@ -62,14 +66,14 @@ def _codes(graph: Graph, node: Node) -> Array:
         for tensor, what in zip((node.data_inputs[2], *filter_ends), ("bias", *2 * ["filter's range"]), strict=True)
     )
     if len(graph.consumers[producer_name(node.data_inputs[2])]) != 1:
-        raise FloatBiasError(f"others read {node.data_inputs[2]!r} as well")
+        raise Miss(f"others read {node.data_inputs[2]!r} as well", at=node.data_inputs[2])
     magnitude = known_magnitude(graph, low, high)
     if magnitude is None:
-        raise FloatBiasError(f"the range of its input, {low!r}, is known as the graph runs only")
+        raise Miss(f"the range of its input, {low!r}, is known as the graph runs only", at=low)
     most = 255 if read_dtype(node.attrs["Tinput"]) == "quint8" else 127
     step = magnitude / most * np.maximum(abs(filter_low), abs(filter_high)) / 127
     if np.any(np.abs(bias) > step * LARGEST):
-        raise FloatBiasError("a channel's steps are too small to count it in 32 bits")
+        raise Miss("a channel's steps are too small to count it in 32 bits", at=node.name)
     return np.rint(bias / np.where(step > 0, step, 1)).astype(np.int32)
 
 
@@ -77,7 +81,7 @@ def _const(graph: Graph, tensor: str, what: str) -> Array:
     """The float64 value of a Const."""
     node = graph.nodes[producer_name(tensor)]
     if node.op != "Const":
-        raise FloatBiasError(f"its {what} is the {node.op} {node.name!r}; wanted a Const")
+        raise Miss(f"its {what} is the {node.op} {node.name!r}; wanted a Const", at=tensor)
     return const_value(node).astype(np.float64)
 
 

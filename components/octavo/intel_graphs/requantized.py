@@ -12,6 +12,7 @@ from octavo.graph import Graph, Node, const_node, producer_name
 from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
+from octavo.graph.rewrite import Outcome
 from octavo.graph.sort import execution_order
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE
@@ -45,9 +46,10 @@ class Requantized:
         return Span("qint8", -magnitude, magnitude)
 
 
-def each_requantize(graph: Graph, ops: frozenset[str], fused: Callable[[Workspace, Requantized], Edit]) -> Graph:
+def each_requantize(graph: Graph, ops: frozenset[str], fused: Callable[[Workspace, Requantized], Edit]) -> Outcome:
     """Fuse every Requantize with a constant range that reads a kernel of some types; say what stays, and why."""
     space = Workspace(graph)
+    missed: dict[str, list[tuple[str, Miss]]] = {}
     for node in execution_order(graph):
         if node.op not in REQUANTIZES or space.producer(node.data_inputs[0]).op not in ops:
             continue
@@ -55,10 +57,11 @@ def each_requantize(graph: Graph, ops: frozenset[str], fused: Callable[[Workspac
             space.apply(fused(space, _requantized(space, space.nodes[node.name])))
         except Miss as miss:
             LOG.warning("%s %r stays as it is: %s", node.op, node.name, miss)
-    return space.graph()
+            missed[node.name] = [("each_requantize", miss)]
+    return Outcome(space.graph(), missed=missed)
 
 
-def fuse_convs(graph: Graph, *, target: Target) -> Graph:
+def fuse_convs(graph: Graph, *, target: Target) -> Outcome:
     """Fuse every Requantize with a constant range into the 32-bit conv before it.
 
     Args:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from octavo.data.declared import check_declared
 from octavo.data.parts import Parts, Plan, Turn, clear_old, parts_home
 from octavo.data.versions import data_version
 from octavo.graph_folder import GraphFolder
 from octavo.notes import counted
+from octavo.plan_shards.declared import check_declared
 from octavo.plan_shards.plan import plan_shards
 from octavo.run_parameters import IN_JOB
 from octavo.storage import join

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, FiniteFloat, ValidationError
-
+from octavo.documents.result import Result, Top1
 from octavo.errors import AccuracyError, GraphError, SpecError, StorageError
 from octavo.notes import counted
 from octavo.publish_model.undo import Undo
@@ -19,22 +18,6 @@ from octavo.storage import Claim, claimed, join, read_bytes, upload
 from octavo.storage.partial import opened
 
 LOG = logging.getLogger(__name__)
-
-
-class Top1(BaseModel):
-    """Percent of the images named rightly; `difference` is INT8's minus FP32's. `at_chance`: FP32 only guesses."""
-
-    fp32: FiniteFloat
-    int8: FiniteFloat
-    difference: FiniteFloat
-    at_chance: bool = False
-
-
-class Figures(BaseModel):
-    """What of summary.json decides; `top1` is null when there were no validation data."""
-
-    top1: Top1 | None
-    sha256: str
 
 
 def publish_model(
@@ -71,7 +54,7 @@ def publish_model(
         SpecError: when the tolerance is negative or no number.
         StorageError: when the target cannot be written, or another publisher does not finish.
     """
-    figures = _read(summary)
+    figures = Result.read(summary)
     _check_same_graph(int8_graph, figures.sha256)
     _check_accuracy(figures.top1, tolerance)
     found = ((report, "report.html"), (decisions, "decisions.json"), (summary, "summary.json"), (int8_graph, "int8.pb"))
@@ -126,20 +109,6 @@ def _undone(undo: Undo, claim: Claim) -> str:
         return "another publisher has taken over"
     left = undo.put_back()
     return f"{', '.join(left)} may be the new model's, beside an int8.pb that is not: publish again" if left else ""
-
-
-def _read(summary: Path) -> Figures:
-    try:
-        return Figures.model_validate_json(summary.read_bytes())
-    except OSError as fault:
-        raise GraphError(f"the summary {str(summary)!r} cannot be read: {fault.strerror}") from fault
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise GraphError(
-            f"{str(summary)!r} is no summary of a quantized model ({place}: {first['msg']}); "
-            "wanted the summary.json that `octavo report` writes"
-        ) from fault
 
 
 def _check_same_graph(int8_graph: Path, wanted: str) -> None:

@@ -52,6 +52,7 @@ def command(model: str, output: str, recipe: Path | None, **options: Any) -> Non
     """
     from octavo.quantize.quantize import Job, quantized
     from octavo.recipe import load_recipe
+    from octavo.report.table import table
     from octavo.storage import prove_writable
 
     job = Job(model=model, recipe=load_recipe(recipe), **options)
@@ -61,4 +62,4 @@ def command(model: str, output: str, recipe: Path | None, **options: Any) -> Non
             with lines.step("Publish"):
                 made.publish(output)
         finally:
-            Console().print(made.result.table())
+            Console().print(table(made.result))

@@ -60,7 +60,7 @@ class Graphs(BaseModel):
         worker.call("octavo.quantize.worker:quantize", self.model_dump_json())
 
     def lower(self) -> None:
-        """Write the INT8 graph, and run it once. Raises as transform_graph does."""
+        """Write the INT8 graph, settle the decisions, and run the graph once. Raises as transform_graph does."""
         worker.call("octavo.quantize.worker:lower", self.model_dump_json())
         try:
             worker.call("octavo.runtime.trial:run_file", json.dumps([str(self.int8), self.inputs, self.outputs]))

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from octavo import flow
 from octavo.errors import StorageError
-from octavo.files import write_json
 from octavo.runtime import worker
 
 if TYPE_CHECKING:
+    from octavo.documents.evaluation import Evaluation
     from octavo.documents.result import Result
-    from octavo.evaluate.shards import Evaluation
     from octavo.quantize.graphs import Graphs
     from octavo.recipe import Recipe
 
@@ -160,16 +159,16 @@ def int8_graph(job: Job, files: Files, step: Step) -> Graphs:
 
 def _optimize(job: Job, files: Files, step: Step) -> Graphs:
     """The model as an optimized FP32 graph."""
-    from octavo.data.declared import check_declared
-    from octavo.ends import read_ends
+    from octavo.documents.summary import Summary
     from octavo.fetch_model.fetch import fetch_model
+    from octavo.plan_shards.declared import check_declared
     from octavo.quantize.graphs import Graphs, summarize
 
     with step("Fetch model"):
         fetch_model(job.model, files.model)
     with step("Summarize"):
         summarize(files.model, files.summary, job.inputs, job.outputs)
-    ends = read_ends(files.summary)
+    ends = Summary.read(files.summary).ends()
     for note in ends.notes:
         LOG.warning("%s", note)
     check_declared(files.summary, job.preprocessing)
@@ -266,5 +265,5 @@ def _evaluate(graph: Path, evaluation: Path, dataset: str, job: Job, graphs: Gra
         outputs=graphs.outputs,
         workers=job.workers,
     )
-    write_json(evaluation, result.model_dump(mode="json"))
+    result.write(evaluation)
     return result

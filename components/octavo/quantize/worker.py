@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from octavo import flow
-from octavo.documents.decisions import document
+from octavo.documents.decisions import Decisions
 from octavo.evaluate.scores import check_scored
-from octavo.files import write_json
 from octavo.freeze_graph.freeze import frozen_model
 from octavo.graph.proto import load_graph, save_graph
 from octavo.quantize.graphs import Graphs
 from octavo.quantize_graph.quantize import quantize as quantized
 from octavo.runtime.proof import prove
 from octavo.summarize_graph.summarize import summarize_model
-from octavo.transform_graph.transform import transform
+from octavo.transform_graph import stages
+from octavo.transform_graph.transform import transform, transformed
+from octavo.transform_graph.verdicts import settle
 
 
 def summarize(text: str) -> None:
     """Write a model's summary. The text is JSON: model, summary, inputs, outputs."""
     model, summary, inputs, outputs = json.loads(text)
-    write_json(summary, summarize_model(Path(model), inputs, outputs).document())
+    summarize_model(Path(model), inputs, outputs).write(summary)
 
 
 def optimize(text: str) -> None:
     """Write the optimized FP32 graph. The text is a `Graphs` as JSON, here and below."""
     graphs = Graphs.model_validate_json(text)
     frozen = frozen_model(graphs.model, input_names=graphs.inputs, output_names=graphs.outputs).graph
-    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), flow.OPTIMIZE)
+    fp32 = transform(frozen.with_ends(graphs.inputs, graphs.outputs), stages.OPTIMIZE)
     prove(fp32, instead_of=frozen)
     save_graph(fp32, graphs.fp32)
 
@@ -44,13 +44,14 @@ def quantize(text: str) -> None:
     graphs = Graphs.model_validate_json(text)
     dynamic, decisions = quantized(load_graph(graphs.fp32).with_ends(graphs.inputs, graphs.outputs), graphs.recipe)
     save_graph(dynamic, graphs.dynamic)
-    write_json(graphs.decisions, document(decisions, graphs.recipe))
-    save_graph(transform(dynamic, flow.INSERT_LOGGING), graphs.logged)
+    Decisions(nodes=tuple(decisions), recipe=graphs.recipe.model_dump(mode="json")).write(graphs.decisions)
+    save_graph(transform(dynamic, stages.INSERT_LOGGING), graphs.logged)
 
 
 def lower(text: str) -> None:
-    """Write the INT8 graph."""
+    """Write the INT8 graph, and settle the decisions."""
     graphs = Graphs.model_validate_json(text)
     dynamic = load_graph(graphs.dynamic).with_ends(graphs.inputs, graphs.outputs)
-    lowered = transform(dynamic, f"{flow.freeze_ranges(graphs.log, graphs.recipe)} {flow.fuse(graphs.recipe)}")
-    save_graph(lowered, graphs.int8)
+    outcome = transformed(dynamic, stages.freeze_ranges(graphs.log, graphs.recipe) + stages.fuse(graphs.recipe))
+    save_graph(outcome.graph, graphs.int8)
+    settle(graphs.decisions, outcome)

@@ -6,9 +6,11 @@ import numpy as np
 
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
+from octavo.int8.checks import CHANNELS_LAST, NO_CONCAT, check_pool
 from octavo.int8.rules.moving import MOVERS, PLAIN_MOVERS
 from octavo.int8.rules.pool import POOLS
 
@@ -28,29 +30,32 @@ def carries_floats(node: Node) -> bool:
     return node.op in CARRIERS and read_dtype(node.attrs["T"]) == "float32"
 
 
-def carrier_fault(graph: Graph, node: Node) -> str | None:
-    """The reason an op cannot carry codes, or None."""
+def check_carrier(graph: Graph, node: Node) -> None:
+    """Confirm that an op can carry codes.
+
+    Raises:
+        Miss: when it cannot.
+    """
     if node.op in POOLS:
-        return _pool_fault(node)
+        _check_pool(node)
     others = [t for t in node.data_inputs if t not in carried_inputs(node)]
     if node.op in {"ConcatV2", "Pad"} and any(const_behind(graph, t) is None for t in others):
-        return "its axis or paddings are not Const"
+        raise Miss("its axis or paddings are not Const", at=node.name, way_out="make them constants in the model")
     if node.op in {"DepthToSpace", "SpaceToDepth"} and attr_value(node, "data_format").s != b"NHWC":
-        return "its data format is not NHWC"
+        raise Miss("its data format is not NHWC", at=node.name, way_out=CHANNELS_LAST)
     if node.op == "ConcatV2" and len(carried_inputs(node)) < 2:
-        return "it joins a single tensor"
+        raise Miss("it joins a single tensor", at=node.name, way_out=NO_CONCAT)
     if node.op == "Pad" and _pads_batch_or_is_negative(graph, node):
-        return "it pads the batch"
-    return None
+        raise Miss("it pads the batch", at=node.name, way_out="pad rows, columns or channels only")
 
 
-def _pool_fault(node: Node) -> str | None:
+def _check_pool(node: Node) -> None:
     if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
-        return "its data format is not NHWC"
+        raise Miss("its data format is not NHWC", at=node.name, way_out=CHANNELS_LAST)
     if node.attrs["padding"].s not in {b"SAME", b"VALID"}:
-        return "explicit padding has no INT8 pool"
-    sizes = [*node.attrs["ksize"].list.i, *node.attrs["strides"].list.i]
-    return None if {sizes[0], sizes[3], sizes[4], sizes[7]} == {1} else "it pools over the batch or the channels"
+        way_out = "pad before the pool, or use SAME or VALID"
+        raise Miss("explicit padding has no INT8 pool", at=node.name, way_out=way_out)
+    check_pool(node, "missed")
 
 
 def _pads_batch_or_is_negative(graph: Graph, node: Node) -> bool:

@@ -13,19 +13,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from octavo.documents.decisions import Decision, in_functions
+from octavo.documents.decisions import Decision, stays_fp32
 from octavo.graph.constants import constant_nodes
 from octavo.graph.frames import in_branches, in_frames
 from octavo.graph.graph import Graph, Node
-from octavo.graph.miss import Kind
+from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
-from octavo.int8.checks import why_not
+from octavo.int8.checks import check_anchor, in_loop, no_kernel
 from octavo.int8.rules.average import AVERAGES, average_of
 from octavo.int8.rules.pool import POOLS
-from octavo.quantize_graph.carriers import ALWAYS, CARRIERS, carried_inputs, carrier_fault, carries_floats
+from octavo.quantize_graph.carriers import ALWAYS, CARRIERS, carried_inputs, carries_floats, check_carrier
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
+from octavo.quantize_graph.functions import in_functions
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe
@@ -77,9 +78,9 @@ class _Planner:
         shaped |= {n.data_inputs[0] for n in self.order if n.op in AVERAGES}
         self.shapes = sample_shapes(graph, shaped)
         self.rules = Rules(recipe, graph, self.order)
-        self.refused: dict[str, Decision] = {}
-        self.without_sum: dict[str, str] = {}  # anchor -> why its kernel takes in no sum
-        self.given_up: dict[str, str] = {}
+        self.refused: dict[str, Miss] = {}
+        self.without_sum: dict[str, Miss] = {}  # anchor -> why its kernel takes in no sum
+        self.given_up: dict[str, Miss] = {}
         self.taken: set[str] = set()  # the nodes of all chains
 
     def run(self) -> Plan:
@@ -99,34 +100,33 @@ class _Planner:
 
     def _refuses(self, node: Node) -> bool:
         """Whether an anchor stays FP32 whatever is around it; the reason is kept."""
-        refusal = self._refusal(node)
-        if refusal is not None:
-            kind, reason = refusal
-            self.refused[node.name] = Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
-        return refusal is not None
+        try:
+            self._check(node)
+        except Miss as miss:
+            self.refused[node.name] = miss
+        return node.name in self.refused
 
-    def _refusal(self, node: Node) -> tuple[Kind, str] | None:
-        rule = self.rules.exclusion(node)
-        if rule is not None:
-            return "excluded", rule
+    def _check(self, node: Node) -> None:
+        self.rules.check(node)
+        self._check_place(node)
         data = node.data_inputs[0]
-        fault = self._place_fault(node) or why_not(self.graph, node, self.shapes[data])
-        if fault is not None:
-            return "no kernel", fault
+        check_anchor(self.graph, node, self.shapes[data])
         source = producer_name(data)
-        if source in self.positive or self.rules.signed_inputs(node):
-            return None
-        return "excluded", f"its input {source!r} may be negative and the recipe says signed_inputs: false"
+        if source not in self.positive and not self.rules.signed_inputs(node):
+            reason = f"its input {source!r} may be negative and the recipe says signed_inputs: false"
+            way_out = "set signed_inputs: true in the recipe, or in an override for this node"
+            raise Miss(reason, at=node.name, kind="excluded", way_out=way_out)
 
-    def _place_fault(self, node: Node) -> str | None:
-        """Why an anchor cannot be INT8 where it stands in the graph."""
+    def _check_place(self, node: Node) -> None:
+        """Confirm that an anchor can be INT8 where it stands in the graph."""
         if node.name in self.in_loops:
-            return IN_LOOP
+            raise in_loop(node, "no kernel")
         if node.name in self.in_branches:
-            return "it is in a branch of a conditional, which need not run"
+            way_out = "export the model for inference, with the condition a constant, and fold constants"
+            raise no_kernel(node, "it is in a branch of a conditional, which need not run", way_out)
         if producer_name(node.data_inputs[0]) in self.constant:
-            return "its input is constant; fold constants before quantizing"
-        return None
+            way_out = "fold constants: transform_graph --transforms=fold_constants"
+            raise no_kernel(node, "its input is constant; fold constants before quantizing", way_out)
 
     def _attempt(self, anchors: list[Node]) -> Plan:
         plan = Plan(chains=self._claim(anchors))
@@ -181,70 +181,79 @@ class _Planner:
         positive = producer_name(source) in self.positive
         if not positive or average_of(self.graph, node, self.shapes[source]) is None:
             return False
-        reason = self.rules.exclusion(node)
-        if reason is not None:
-            self.given_up[node.name] = reason
-        return reason is None
+        try:
+            self.rules.check(node)
+        except Miss as miss:
+            self.given_up[node.name] = miss
+            return False
+        return True
 
     def _can_carry(self, node: Node) -> bool:
         if node.name in self.given_up:
             return False
-        reason = self.rules.exclusion(node) or carrier_fault(self.graph, node)
-        if reason is not None:
-            self.given_up[node.name] = reason
-        return reason is None
+        try:
+            self.rules.check(node)
+            check_carrier(self.graph, node)
+        except Miss as miss:
+            self.given_up[node.name] = miss
+            return False
+        return True
 
     def _gave_something_up(self, plan: Plan) -> bool:
         """Give up sums and concats that have no encoding; True when there was one."""
         before = (len(self.without_sum), len(self.given_up))
         for name, chain in plan.chains.items():
-            if chain.total is not None and (fault := self._sum_fault(chain, chain.total, plan)):
-                self.without_sum[name] = fault
+            try:
+                self._check_sum(chain, plan)
+            except Miss as miss:
+                self.without_sum[name] = miss
         for name, node in plan.carriers.items():
             encodings = {plan.encodings[t] for t in carried_inputs(node)}
             if len(encodings) > 1:
-                self.given_up[name] = "its inputs are partly signed, partly not; an INT8 concat needs one kind"
+                reason = "its inputs are partly signed, partly not; an INT8 concat needs one kind"
+                way_out = "put a Relu behind every part that is joined, or leave one behind none"
+                self.given_up[name] = Miss(reason, at=name, way_out=way_out)
         return before != (len(self.without_sum), len(self.given_up))
 
-    def _sum_fault(self, chain: Chain, total: Node, plan: Plan) -> str | None:
-        """Why a kernel cannot take its sum in: it writes over the summand, which must have the output's shape.
+    def _check_sum(self, chain: Chain, plan: Plan) -> None:
+        """Confirm that a kernel can take its sum in: it writes over the summand, which must have the output's shape.
 
         The kernels add quint8 summands only, and only before a Relu (which a shifted output makes harmless).
         """
-        assert chain.summand is not None
+        if chain.total is None or chain.summand is None:
+            return
         if producer_name(chain.summand) in self.constant:
-            return "the summand is constant"
-        first, second = (self.shapes[t] for t in total.data_inputs)
+            raise Miss("the summand is constant", at=chain.total.name)
+        first, second = (self.shapes[t] for t in chain.total.data_inputs)
         if first is None or first != second:
-            return "the kernels add summands of the output's shape only"
+            raise Miss("the kernels add summands of the output's shape only", at=chain.total.name)
         unsigned = plan.encodings[chain.summand] != SIGNED
-        if unsigned and (chain.activation is not None or plan.encodings[chain.root.name] != SIGNED):
-            return None
-        return "the kernels add unsigned summands only, and only before a Relu"
+        if not unsigned or (chain.activation is None and plan.encodings[chain.root.name] == SIGNED):
+            raise Miss("the kernels add unsigned summands only, and only before a Relu", at=chain.total.name)
 
     def _decision(self, node: Node, plan: Plan) -> Decision:
         if node.name in plan.chains:
             return self._taken(node, plan)
         if node.name in plan.carriers or node.name in plan.averages:
             return Decision(node.name, node.op, "INT8", rule=node.op)
-        if node.name in self.refused:
-            return self.refused[node.name]
-        in_loop = IN_LOOP if node.name in self.in_loops else None
-        reason = self.given_up.get(node.name) or in_loop or self._uncarried(node, plan)
-        kind: Kind = "excluded" if reason.startswith("recipe") else "missed"
-        return Decision(node.name, node.op, "FP32", kind=kind, reason=reason, at=node.name)
+        known = self.refused.get(node.name) or self.given_up.get(node.name)
+        return stays_fp32(node, known or self._uncarried(node, plan))
 
-    def _uncarried(self, node: Node, plan: Plan) -> str:
+    def _uncarried(self, node: Node, plan: Plan) -> Miss:
         """Why an op that could carry codes does not: no codes come in, or nobody wants them behind it."""
+        if node.name in self.in_loops:
+            return in_loop(node, "missed")
         if all(t in plan.encodings for t in carried_inputs(node)):
-            return "no INT8 op reads its output, which is more exact when it is computed in float"
-        return "what it reads is not INT8"
+            reason = "no INT8 op reads its output, which is more exact when it is computed in float"
+            return Miss(reason, at=node.name)
+        way_out = "it follows the ops in front of it: see why those stayed FP32"
+        return Miss("what it reads is not INT8", at=node.name, way_out=way_out)
 
     def _taken(self, node: Node, plan: Plan) -> Decision:
         """The verdict on an anchor that is INT8: what its kernel takes in, and what it had to leave."""
         chain = plan.chains[node.name]
         left = [u for u in self.graph.consumers[chain.root.name] if u.op in _FUSABLE and u.name not in self.taken]
-        told = (chain.stopped, self.without_sum.get(node.name))
+        told = [chain.stopped, *(miss.reason for miss in [self.without_sum.get(node.name)] if miss)]
         stopped = "; ".join(filter(None, told)) if left else None
         note = _MATMUL_BIAS if self.recipe.bias == "qint32" and node.op == "MatMul" else None
         rule = " + ".join(chain.ops)
@@ -253,9 +262,6 @@ class _Planner:
 
 _FUSABLE = ADDS | frozenset[str]().union(*ACTIVATIONS.values()) | {"BiasAdd", "Gelu", "Selu", "Softplus", "Mul"}
 """Ops behind an anchor that a kernel may take in, or that are part of an activation: worth a word when it did not."""
-
-IN_LOOP = "it is in the body of a loop"
-"""Why what runs once for each turn of a loop stays FP32."""
 
 _MATMUL_BIAS = "its bias stays float32: TensorFlow's matmul kernel computes wrong results with a qint32 one"
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from octavo.documents.decisions import Decision, document, in_short
+from octavo.documents.decisions import Decision, Decisions
 from octavo.errors import GraphError
-from octavo.files import write_json
 from octavo.graph.graph import Graph
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.proto import load_graph, save_graph
 from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS
 from octavo.int8.equalization import equalize
+from octavo.notes import counted
 from octavo.quantize_graph.carriers import CARRIERS
 from octavo.quantize_graph.emit import emit
 from octavo.quantize_graph.float_ends import float_ends
@@ -45,11 +45,13 @@ def quantize(graph: Graph, recipe: Recipe) -> tuple[Graph, list[Decision]]:
     if not graph.outputs:
         raise GraphError("quantize_graph needs the output names; pass --output_node_names")
     graph = _with_default_attrs(graph.without_dead_nodes())
-    skipped: Mapping[str, str] = {}
+    notes: dict[str, str] = {}
     if recipe.equalize_weights:
-        equalization = equalize(graph)
-        graph, skipped = equalization.graph, equalization.skipped
-    notes = {name: f"its weights are not equalized: {reason}" for name, reason in skipped.items()}
+        equalized = equalize(graph)
+        graph = equalized.graph
+        notes = {
+            name: f"its weights are not equalized: {miss.reason}" for name, [(_, miss)] in equalized.missed.items()
+        }
     if recipe.split_concats:
         rules = Rules(recipe, graph, execution_order(graph))
         graph, split = split_concats(graph, leave=rules.name)
@@ -85,9 +87,16 @@ def quantize_file(
     dynamic, verdicts = quantize(load_graph(graph).with_ends(inputs, outputs), recipe)
     run_once(dynamic)
     save_graph(dynamic, quantized, as_text=as_text)
-    write_json(decisions, document(verdicts, recipe))
+    Decisions(nodes=tuple(verdicts), recipe=recipe.model_dump(mode="json")).write(decisions)
     LOG.info("%s", in_short(verdicts))
     return verdicts
+
+
+def in_short(decisions: Sequence[Decision]) -> str:
+    """How many of the ops that could be INT8 are, in one line."""
+    left = sum(each.verdict == "FP32" for each in decisions)
+    stay = f"{left:,} {'stays' if left == 1 else 'stay'} FP32" if left else "none stays FP32"
+    return f"quantized {len(decisions) - left:,} of {counted(len(decisions), 'op')} that could be INT8; {stay}"
 
 
 def _with_default_attrs(graph: Graph) -> Graph:

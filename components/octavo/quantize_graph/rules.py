@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from octavo.errors import RecipeError
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.int8.chain import ANCHORS
 from octavo.int8.rules.average import AVERAGES
 from octavo.quantize_graph.carriers import CARRIERS
@@ -33,20 +34,31 @@ class Rules:
         self._last = last_layers(order) if recipe.last_layer == "fp32" else frozenset()
         _check(recipe, [n for n in order if n.op in ANCHORS | CARRIERS | AVERAGES])
 
-    def exclusion(self, node: Node) -> str | None:
-        """The rule that keeps a node FP32, as words that begin with "recipe"; None when there is none."""
+    def check(self, node: Node) -> None:
+        """Confirm that no rule keeps a node FP32.
+
+        Raises:
+            Miss: when one does; the reason begins with "recipe".
+        """
+        rule = self._exclusion(node)
+        if rule is not None:
+            way_out = "take the rule out of the recipe, or add an override for this node with precision: int8"
+            raise Miss(f"recipe: {rule}", at=node.name, kind="excluded", way_out=way_out)
+
+    def _exclusion(self, node: Node) -> str | None:
+        """The rule that keeps a node FP32."""
         for index, rule in self._overrides(node):
             if rule.precision is not None:
-                told = f"recipe: overrides[{index}] (nodes: {rule.nodes!r}) has precision: fp32"
+                told = f"overrides[{index}] (nodes: {rule.nodes!r}) has precision: fp32"
                 return told if rule.precision == "fp32" else None
         if node.op in self._recipe.excluded_ops:
-            return f"recipe: excluded_ops has {node.op!r}"
+            return f"excluded_ops has {node.op!r}"
         for text in self._recipe.excluded_nodes:
             if re.fullmatch(text, node.name):
-                return f"recipe: excluded_nodes has {text!r}"
+                return f"excluded_nodes has {text!r}"
         if node.name in self._first:
-            return "recipe: first_layer is fp32"
-        return "recipe: last_layer is fp32" if node.name in self._last else None
+            return "first_layer is fp32"
+        return "last_layer is fp32" if node.name in self._last else None
 
     def per_channel(self, node: Node) -> bool:
         """Whether an anchor has a weight scale for each output channel."""
@@ -58,7 +70,7 @@ class Rules:
 
     def name(self, node: Node) -> bool:
         """Whether any rule is about a node, so that nothing may become of it but what the rule says."""
-        return self.exclusion(node) is not None or bool(self._overrides(node))
+        return self._exclusion(node) is not None or bool(self._overrides(node))
 
     def _overrides(self, node: Node) -> list[tuple[int, Override]]:
         """The overrides that match a node, the last first, each with its place in the recipe."""

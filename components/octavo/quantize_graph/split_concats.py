@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.chain import climb, const_behind
 from octavo.int8.rules.pool import POOLS
-from octavo.quantize_graph.carriers import carrier_fault
+from octavo.quantize_graph.carriers import check_carrier
 from octavo.runtime.sample_shapes import sample_shapes
 
 
@@ -81,7 +82,7 @@ def _joined(graph: Graph) -> Iterator[_Joined]:
         if not _joins_two(graph, concat):
             continue
         pool, conv = None, _only_reader(graph, concat)
-        if conv is not None and conv.op in POOLS and carrier_fault(graph, conv) is None:
+        if conv is not None and conv.op in POOLS and _carries(graph, conv):
             pool, conv = conv, _only_reader(graph, conv)
         if conv is None or conv.op != "Conv2D" or attr_value(conv, "data_format").s != b"NHWC":
             continue
@@ -92,6 +93,14 @@ def _joined(graph: Graph) -> Iterator[_Joined]:
         value = const_value(weights)
         if read_dtype(conv.attrs["T"]) == "float32" and 2 * value.shape[3] <= value.shape[2]:
             yield _Joined(concat, pool, conv, value, tail)
+
+
+def _carries(graph: Graph, pool: Node) -> bool:
+    try:
+        check_carrier(graph, pool)
+    except Miss:
+        return False
+    return True
 
 
 def _joins_two(graph: Graph, node: Node) -> bool:

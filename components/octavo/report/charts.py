@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octavo.documents.result import Counts
-from octavo.report.documents import BatchSpeed
+from octavo.documents.timings import BatchSpeed
 from octavo.report.int8_graph import Range
 
 if TYPE_CHECKING:

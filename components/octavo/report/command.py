@@ -27,5 +27,6 @@ FILE = click.Path(path_type=Path)
 def command(**options: Any) -> None:
     """Put accuracy, speed, size and what stayed FP32 on one page, and into one JSON file."""
     from octavo.report.report import write_report
+    from octavo.report.table import table
 
-    Console().print(write_report(**options).table())
+    Console().print(table(write_report(**options)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from octavo.documents.decisions import Decisions
+from octavo.documents.evaluation import Evaluation
 from octavo.documents.result import Accuracy, Counts, Fp32Node, Rates, Top1
+from octavo.documents.timings import Timings
 from octavo.errors import DataError
-from octavo.report.documents import Decisions, Evaluation, Timings
 
 NOT_LOWERED = "it was to be INT8, but no INT8 kernel took it in; it computes in FP32 on rounded values"
 
@@ -27,10 +29,8 @@ def top1(fp32: Evaluation, int8: Evaluation) -> Top1:
     return Top1(**accuracy.model_dump(), flips=flips, at_chance=fp32.at_chance)
 
 
-def top5(fp32: Evaluation, int8: Evaluation) -> Accuracy | None:
-    """Top-5 of both graphs; None where it was not measured."""
-    if fp32.correct5 is None or int8.correct5 is None:
-        return None
+def top5(fp32: Evaluation, int8: Evaluation) -> Accuracy:
+    """Top-5 of both graphs."""
     return _accuracy(fp32.correct5, int8.correct5, fp32.images)
 
 
@@ -59,7 +59,8 @@ def fp32_nodes(decisions: Decisions, still_float: frozenset[str]) -> tuple[Fp32N
     found = []
     for node in decisions.nodes:
         if node.verdict != "INT8":
-            found.append(Fp32Node(name=node.name, op=node.op, reason=_reason(node.kind, node.reason)))
+            reason = _reason(node.kind, node.reason)
+            found.append(Fp32Node(name=node.name, op=node.op, reason=reason, way_out=node.way_out))
         elif node.name in still_float:
             found.append(Fp32Node(name=node.name, op=node.op, reason=NOT_LOWERED))
     return tuple(found)

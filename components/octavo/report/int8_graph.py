@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from octavo.documents.decisions import Decisions
 from octavo.graph import Graph, Node, const_value, producer_name
 from octavo.graph.attrs import read_dtype
 from octavo.int8.node_names import entry_tensor, is_added, kernel_range, origin, true_range
-from octavo.report.documents import Decisions
 
 BOOKKEEPING = frozenset(
     {

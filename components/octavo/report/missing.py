@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from octavo.tensorflow import first_line
+
 T = TypeVar("T")
 
 
@@ -23,6 +25,5 @@ class Missing:
         try:
             return make()
         except Exception as fault:  # noqa: BLE001  whatever a drawing library raises
-            lines = str(fault).strip().splitlines()
-            self.sentences.append(f"The report lacks {what}: {lines[0][:300] if lines else type(fault).__name__}")
+            self.sentences.append(f"The report lacks {what}: {first_line(fault)}")
             return None

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 
+from octavo.documents.model_record import ModelRecord
 from octavo.documents.result import Counts, Result
+from octavo.documents.summary import Summary
+from octavo.documents.timings import Timings
 from octavo.report import wording
 from octavo.report.charts import ops_chart, ranges_chart, speed_chart
-from octavo.report.documents import FetchedModel, ModelSummary, Timings
 from octavo.report.int8_graph import Range
 from octavo.report.missing import Missing
 
@@ -35,8 +37,8 @@ class Details:
         fp32_sha256: checksum of the FP32 graph's file.
     """
 
-    summary: ModelSummary
-    model: FetchedModel | None
+    summary: Summary
+    model: ModelRecord | None
     timings: Timings | None
     by_op: Mapping[str, Counts]
     ranges: tuple[Range, ...]
@@ -95,7 +97,7 @@ def render(result: Result, details: Details, charts: Charts) -> str:
 
 def plain_page(result: Result) -> str:
     """A page that needs nothing but the figures, for when `render` fails."""
-    figures = escape(json.dumps(result.document(), indent=2))
+    figures = escape(json.dumps(result.model_dump(mode="json"), indent=2))
     missing = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in result.missing)
     return _ascii(
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Quantization report</title></head>\n'
@@ -107,7 +109,7 @@ def _ascii(page: str) -> str:
     return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _name(model: FetchedModel | None) -> str:
+def _name(model: ModelRecord | None) -> str:
     """The model's file, or its folder after the one around it: a folder is often just called "model"."""
     if model is None:
         return "Quantization report"

@@ -8,21 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octavo import __version__
+from octavo.documents.decisions import Decisions
+from octavo.documents.evaluation import Evaluation
+from octavo.documents.model_record import RECORD, ModelRecord
 from octavo.documents.result import Accuracy, Calibrated, Result, Sizes, Top1
+from octavo.documents.summary import Summary
+from octavo.documents.timings import Timings, Untimed
 from octavo.errors import GraphError
-from octavo.files import write_atomically, write_json
+from octavo.files import write_atomically
 from octavo.graph import Graph, load_graph
 from octavo.ranges.min_max_log import read_log_file
 from octavo.report import figures
-from octavo.report.documents import (
-    Decisions,
-    Evaluation,
-    FetchedModel,
-    ModelSummary,
-    Timings,
-    Untimed,
-    read_document,
-)
 from octavo.report.int8_graph import Range, other_float_ops, ranges, still_float
 from octavo.report.missing import Missing
 from octavo.report.page import Details, drawn, plain_page, render
@@ -68,7 +64,7 @@ def write_report(
         GraphError: when one of the files cannot be read or is not what its step writes.
         DataError: when the two evaluations are of different images.
     """
-    verdicts = read_document(decisions, Decisions, "quantize_graph")
+    verdicts = Decisions.read(decisions)
     missing = Missing()
     timings = _timings(benchmark, missing)
     fetched = _fetched(model)
@@ -77,7 +73,7 @@ def write_report(
     left = figures.fp32_nodes(verdicts, still_float(graph, verdicts))
     top1, top5 = _accuracy(fp32_evaluation, int8_evaluation)
     details = Details(
-        summary=read_document(summary, ModelSummary, "summarize_graph"),
+        summary=Summary.read(summary),
         model=fetched,
         timings=timings,
         by_op=figures.by_op(verdicts, left),
@@ -88,7 +84,7 @@ def write_report(
     charts = drawn(details, missing)
     result = Result(
         octavo=__version__,
-        model=None if fetched is None else fetched.model_dump(mode="json"),
+        model=None if fetched is None else fetched.model_dump(mode="json", include={"uri", "kind", "files"}),
         top1=top1,
         top5=top5,
         bytes=Sizes(fp32=fp32_size, int8=int8_size),
@@ -106,7 +102,7 @@ def write_report(
     page = missing.unless_made("its page", lambda: render(result, details, charts))
     result = result.model_copy(update={"missing": tuple(missing.sentences)})
     write_atomically(html, plain_page(result) if page is None else page)
-    write_json(summary_json, result.document())
+    result.write(summary_json)
     LOG.info("%s. %s", verdict(result), verdict_reason(result))
     return result
 
@@ -115,22 +111,22 @@ def _timings(benchmark: Path | None, missing: Missing) -> Timings | None:
     """The timings; where there are none, the reason goes into `missing`."""
     if benchmark is None:
         return None
-    why = read_document(benchmark, Untimed, "benchmark").missing
+    why = Untimed.read(benchmark).missing
     if why is None:
-        return read_document(benchmark, Timings, "benchmark")
+        return Timings.read(benchmark)
     missing.sentences.append(f"The report lacks the speeds: {why}")
     return None
 
 
-def _fetched(model: Path | None) -> FetchedModel | None:
-    record = None if model is None else model / "model.json"
-    return read_document(record, FetchedModel, "fetch_model") if record is not None and record.is_file() else None
+def _fetched(model: Path | None) -> ModelRecord | None:
+    record = None if model is None else model / RECORD
+    return ModelRecord.read(record) if record is not None and record.is_file() else None
 
 
 def _accuracy(fp32: Path | None, int8: Path | None) -> tuple[Top1 | None, Accuracy | None]:
     if fp32 is None or int8 is None:
         return None, None
-    before, after = (read_document(path, Evaluation, "evaluate") for path in (fp32, int8))
+    before, after = (Evaluation.read(path) for path in (fp32, int8))
     return figures.top1(before, after), figures.top5(before, after)
 
 

@@ -21,7 +21,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
-from octavo.tensorflow import import_tensorflow, quiet_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow, quiet_tensorflow
 
 WRITES = re.compile(r"Assign\w*VariableOp|Resource(Scatter|Apply|SparseApply)")
 """Ops that change a variable."""
@@ -52,7 +52,7 @@ def saved_model_function(folder: Path, signature: str, tags: Sequence[str] = ("s
             loaded = tf.saved_model.load(str(folder), tags=list(tags))
             function = loaded.signatures[signature]
         except Exception as fault:  # TensorFlow raises whatever the model's code raises
-            raise GraphError(f"TensorFlow cannot load the SavedModel {str(folder)!r}: {_first_line(fault)}") from fault
+            raise GraphError(f"TensorFlow cannot load the SavedModel {str(folder)!r}: {first_line(fault)}") from fault
         inputs = sorted(function.structured_input_signature[1])
         return _frozen(function, inputs, sorted(function.structured_outputs))
 
@@ -70,7 +70,7 @@ def keras_function(file: Path) -> FunctionGraph:
             model = tf.keras.models.load_model(file, compile=False)
             inputs, outputs = list(model.inputs), list(model.outputs)
         except Exception as fault:  # Keras raises whatever a layer's code raises
-            raise GraphError(f"Keras cannot load {str(file)!r}: {_first_line(fault)}") from fault
+            raise GraphError(f"Keras cannot load {str(file)!r}: {first_line(fault)}") from fault
         names = [_layer_name(tensor) for tensor in inputs]
         specs = [tf.TensorSpec(t.shape, t.dtype, n) for t, n in zip(inputs, names, strict=True)]
 
@@ -202,7 +202,3 @@ def _reached(graph: Graph, names: Sequence[str]) -> set[str]:
                 seen.add(reader.name)
                 todo.append(reader.name)
     return seen
-
-
-def _first_line(fault: Exception) -> str:
-    return (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]

@@ -17,7 +17,7 @@ from octavo.graph.proto import to_def
 from octavo.graph.tensors import Array
 from octavo.runtime.mapped import with_mapped_constants
 from octavo.runtime.memory import keep_memory
-from octavo.tensorflow import import_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow
 
 Optimizer = Literal["stock", "once", "fusion", "none"]
 """How TensorFlow's graph optimizer goes over a graph: as in any session, in two passes; in one pass; in one that only
@@ -67,7 +67,7 @@ class GraphSession:
         except (ValueError, KeyError, tf.errors.OpError) as fault:
             if self._folder:
                 self._folder.cleanup()
-            raise GraphError(f"TensorFlow cannot load the graph: {_first_line(fault)}") from fault
+            raise GraphError(f"TensorFlow cannot load the graph: {first_line(fault)}") from fault
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads,
             inter_op_parallelism_threads=-1 if in_caller else int(threads > 0),
@@ -117,7 +117,7 @@ class GraphSession:
         try:
             return work()
         except (self._errors, ValueError, TypeError) as fault:
-            raise GraphError(f"the graph fails to run: {_first_line(fault)}") from fault
+            raise GraphError(f"the graph fails to run: {first_line(fault)}") from fault
 
     def close(self) -> None:
         """Free the session."""
@@ -155,15 +155,3 @@ def placeholder_dtype(graph: Graph, tensor: str) -> str:
     if "dtype" not in node.attrs:
         raise GraphError(f"the input {tensor!r} is a {node.op}, wanted a Placeholder")
     return read_dtype(node.attrs["dtype"])
-
-
-def _first_line(fault: Exception) -> str:
-    """The line of TensorFlow's message that says what is wrong; its first ones may only say that something is."""
-    text = str(getattr(fault, "message", None) or fault)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [
-        line
-        for line in lines
-        if not line.startswith(("Graph execution error", "Detected at", "Original stack", "Node:"))
-    ]
-    return telling[0][:300] if telling else type(fault).__name__

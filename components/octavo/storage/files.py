@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from octavo.errors import StorageError
-from octavo.storage.partial import PART_PREFIX, part_file
+from octavo.files import PART_PREFIX
+from octavo.storage.partial import received
 from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
 
 
@@ -34,12 +35,12 @@ class FileStore:
 
     def download(self, key: str, path: Path) -> None:
         """Copy the file to another path."""
-        with _explained(key), Path(key).open("rb") as source, part_file(path) as copy:
+        with _explained(key), Path(key).open("rb") as source, received(path) as copy:
             shutil.copyfileobj(source, copy)
 
     def write(self, key: str, data: bytes) -> None:
         """Make or replace the file."""
-        with part_file(Path(key)) as file:
+        with received(Path(key)) as file:
             file.write(data)
 
     def upload(self, path: Path, key: str) -> None:

@@ -18,7 +18,7 @@ from requests import RequestException
 from octavo.errors import StorageError
 from octavo.storage.gcs_client import gcs_client
 from octavo.storage.gcs_errors import explained, unavailable
-from octavo.storage.partial import opened, part_file
+from octavo.storage.partial import opened, received
 from octavo.storage.patience import Patience
 from octavo.storage.pieces import PIECE_BYTES
 from octavo.storage.store import ConflictError, MissingObjectError, StoredObject
@@ -66,7 +66,7 @@ class GcsStore:
 
     def download(self, key: str, path: Path) -> None:
         """Stream the object to a local file."""
-        with part_file(path) as file:
+        with received(path) as file:
             self._fetch(key, file)
 
     def write(self, key: str, data: bytes) -> None:

@@ -15,7 +15,7 @@ from minio.error import S3Error, ServerError
 
 from octavo.errors import StorageError
 from octavo.storage.checksums import SHA256, SHA256_HEADER, Sums
-from octavo.storage.partial import opened, part_file
+from octavo.storage.partial import opened, received
 from octavo.storage.patience import Patience
 from octavo.storage.pieces import pieces
 from octavo.storage.s3_body import Body, closing_answer
@@ -55,7 +55,7 @@ class S3Store:
 
     def download(self, key: str, path: Path) -> None:
         """Stream the object to a local file."""
-        with part_file(path) as file:
+        with received(path) as file:
             self._fetch(key, file)
 
     def write(self, key: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from octavo.options import COMMA_LIST, NEEDED_PATH, Bool
-from octavo.summarize_graph.text import human_readable
+from octavo.summarize_graph.text import human_readable, text
 
 if TYPE_CHECKING:
     from octavo.documents.summary import Summary
@@ -47,10 +47,10 @@ def command(
     subject = read_subject(in_graph, signature)
     summary = summarize(subject, inputs, outputs)
     if shape == "json":
-        document = summary.document() | ({"structure": list(structure(subject.graph))} if print_structure else {})
-        click.echo(json.dumps(document, indent=2))
+        more = {"structure": list(structure(subject.graph))} if print_structure else {}
+        click.echo(json.dumps(summary.model_dump(mode="json") | more, indent=2))
         return
-    click.echo(summary.text(), nl=False)
+    click.echo(text(summary), nl=False)
     if print_structure:
         sys.stdout.writelines(f"{line}\n" for line in structure(subject.graph))
     for line in hints(summary):
@@ -74,4 +74,4 @@ def hints(summary: Summary) -> list[str]:
         )
         if counts
     ]
-    return [*inputs, *outputs, *summary.notes(), *signatures, *costs]
+    return [*inputs, *outputs, *summary.notes, *signatures, *costs]

@@ -25,13 +25,11 @@ def summarize_graph(
 
     import click
 
-    from octavo.ends import read_ends
-    from octavo.files import write_json
     from octavo.options import read_comma_list
     from octavo.summarize_graph.summarize import summarize_model
 
     found = summarize_model(Path(model.path), read_comma_list(input_names), read_comma_list(output_names))
-    for note in found.notes():
+    for note in found.notes:
         click.echo(note)
-    write_json(summary.path, found.document())
-    read_ends(summary.path)
+    found.write(summary.path)
+    found.ends()

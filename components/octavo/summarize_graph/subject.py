@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from octavo.documents.model_record import RECORD
 from octavo.graph.graph import Graph
 from octavo.graph.meta_graph import Signature, read_saved_model
 from octavo.graph.proto import load_graph
-from octavo.model import KERAS_SUFFIXES, RECORD, SAVED_MODELS, Model, read_model
+from octavo.model import KERAS_SUFFIXES, SAVED_MODELS, Model, read_model
 
 
 @dataclass(frozen=True, slots=True)

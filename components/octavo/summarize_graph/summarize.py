@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from octavo.documents import summary
 from octavo.graph.graph import Graph
 from octavo.graph.meta_graph import Signature, TensorInfo
 from octavo.graph.names import is_control
+from octavo.notes import counted
 from octavo.summarize_graph.cost import bytes_by_op, flops_by_op, most_first
 from octavo.summarize_graph.ends import End, is_unread, likely_inputs, possible_outputs
 from octavo.summarize_graph.flow import DataFlow
@@ -20,6 +21,9 @@ from octavo.summarize_graph.sources import find_sources
 from octavo.summarize_graph.subject import Subject, read_subject
 
 LOG = logging.getLogger(__name__)
+
+NAMING = "name those wanted with --outputs (in the pipeline output_names)"
+"""How a user says which outputs are wanted."""
 
 
 def summarize_model(model: Path, input_names: Sequence[str] = (), output_names: Sequence[str] = ()) -> summary.Summary:
@@ -35,7 +39,7 @@ def summarize_model(model: Path, input_names: Sequence[str] = (), output_names: 
         GraphError: when the model cannot be read, or a name given is not in it.
     """
     found = summarize(read_subject(model), input_names, output_names)
-    LOG.info("%s", found.line())
+    LOG.info("%s", _line(found))
     return found
 
 
@@ -68,6 +72,10 @@ def summarize(subject: Subject, input_names: Sequence[str] = (), output_names: S
         signature=subject.signature,
         known_inputs=ends.known_inputs,
         known_outputs=ends.known_outputs,
+        input_names=ends.input_names or None,
+        output_names=ends.output_names or None,
+        unsettled=tuple(_unsettled(ends, subject.path)),
+        notes=tuple(_notes(ends)),
     )
 
 
@@ -77,6 +85,14 @@ class _Ends:
     outputs: list[End]
     known_inputs: tuple[str, ...]
     known_outputs: tuple[str, ...]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self.known_inputs or _taken(self.inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self.known_outputs or _taken(self.outputs)
 
 
 def _ends(subject: Subject, input_names: Sequence[str], output_names: Sequence[str]) -> _Ends:
@@ -91,6 +107,47 @@ def _ends(subject: Subject, input_names: Sequence[str], output_names: Sequence[s
     known_inputs = given.inputs or graph.inputs
     inputs = _settle(likely_inputs(flow, wanted), known_inputs, "given" if given.inputs else origin)
     return _Ends(inputs, outputs, known_inputs, known_outputs)
+
+
+def _taken(ends: Sequence[End]) -> tuple[str, ...]:
+    return tuple(end.name for end in ends if end.taken)
+
+
+def _unsettled(ends: _Ends, model: str) -> Iterator[str]:
+    """Why there are no inputs, or no outputs, for the later steps."""
+    for what, names, found in (("input", ends.input_names, ends.inputs), ("output", ends.output_names, ends.outputs)):
+        if not names:
+            listed = [f"{end.name!r}: {end.reason}" for end in found[:5]]
+            passed_over = f" (candidates: {'; '.join(listed)})" if listed else ""
+            yield f"no {what} of {model!r} was found{passed_over}; name it"
+
+
+def _notes(ends: _Ends) -> Iterator[str]:
+    """What was chosen for a user who named no outputs, and what was left out; nothing where there is no choice."""
+    left: dict[str, list[str]] = {}
+    for end in ends.outputs:
+        if not end.taken:
+            left.setdefault(end.reason, []).append(end.name)
+    taken = _taken(ends.outputs)
+    if ends.known_outputs or not taken or (len(taken) == 1 and not left):
+        return
+    groups = ", ".join(f"{_listed(names, 3)} ({reason})" for reason, names in left.items())
+    without = f"; left out: {groups}" if groups else ""
+    yield f"outputs taken: {_listed(taken, 8)}{without}; {NAMING}"
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _line(found: summary.Summary) -> str:
+    """What the model holds, in one line."""
+    parameters = counted(found.const_parameters + found.variable_parameters, "parameter")
+    inputs, outputs = (
+        ", ".join(map(repr, names or ())) or "none found" for names in (found.input_names, found.output_names)
+    )
+    return f"the model has {counted(found.nodes, 'node')} and {parameters}; inputs: {inputs}; outputs: {outputs}"
 
 
 def _settle(found: Sequence[End], known: Sequence[str], reason: str) -> list[End]:

@@ -52,6 +52,12 @@ NO_NAME = ""
     help="The transforms, e.g. 'fold_constants fold_batch_norms'; @FILE reads them from a file.",
 )
 @click.option("--transforms-file", default=None, type=NEEDED_PATH, help="A file that holds the transforms.")
+@click.option(
+    "--decisions",
+    default=None,
+    type=NEEDED_PATH,
+    help="What quantize_graph decided; with what is left in float it goes to OUT_GRAPH.decisions.json.",
+)
 @click.option("--output-as-text", cls=Bool, default=False, help="Write protobuf's text form.")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_answer(_list), help="List every transform."
@@ -75,6 +81,7 @@ def command(
     outputs: tuple[str, ...],
     transforms: str,
     transforms_file: Path | None,
+    decisions: Path | None,
     output_as_text: bool,
 ) -> None:
     """Apply a list of transforms to a graph.
@@ -84,6 +91,7 @@ def command(
     double quotes. The result is written when every transform has succeeded and TensorFlow takes it.
     """
     from octavo.transform_graph.transform import transform_file
+    from octavo.transform_graph.verdicts import settle
 
     if transforms_file is not None:
         if transforms:
@@ -92,7 +100,11 @@ def command(
     elif transforms.startswith("@"):
         transforms = _read(Path(transforms[1:]))
     with shown():
-        transform_file(in_graph, out_graph, transforms, inputs=inputs, outputs=outputs, as_text=output_as_text)
+        outcome = transform_file(
+            in_graph, out_graph, transforms, inputs=inputs, outputs=outputs, as_text=output_as_text
+        )
+        if decisions is not None:
+            settle(decisions, outcome, out_graph.with_name(f"{out_graph.name}.decisions.json"))
 
 
 def _read(path: Path) -> str:

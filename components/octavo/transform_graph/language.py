@@ -22,9 +22,13 @@ from typing import Any, NoReturn
 
 from octavo.errors import SpecError
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 
-Transform = Callable[..., Graph]
-"""A function from a graph, and typed keywords, to a graph; its signature is the schema of its parameters."""
+Transform = Callable[..., Graph | Outcome]
+"""A function from a graph, and typed keywords, to a graph, or to one with what did not apply in it.
+
+Its signature is the schema of its parameters.
+"""
 
 IGNORE_ERRORS = "ignore_errors"
 """The parameter that every transform takes: leave the graph unchanged, rather than stop, when it fails."""
@@ -58,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A transform with its arguments; `str` writes it back in the language."""
+    """A transform with its arguments; `str` writes it in the language, or raises SpecError where that cannot say it."""
 
     transform: Transform
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -69,12 +73,15 @@ class Step:
         """The transform's name."""
         return self.transform.__name__
 
-    def __call__(self, graph: Graph) -> Graph:
-        """The transformed graph."""
-        return self.transform(graph, **self.args)
+    def __call__(self, graph: Graph) -> Outcome:
+        """The transformed graph, and what did not apply."""
+        made = self.transform(graph, **self.args)
+        return made if isinstance(made, Outcome) else Outcome(made)
 
     def __str__(self) -> str:
-        return write_call(self.name, {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})})
+        args = {**self.args, **({IGNORE_ERRORS: True} if self.ignore_errors else {})}
+        params = ", ".join(f"{key}={_write(each)}" for key, value in args.items() for each in _each(value))
+        return f"{self.name}({params})" if params else self.name
 
 
 def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
@@ -89,16 +96,6 @@ def parse_steps(text: str, transforms: Iterable[Transform]) -> tuple[Step, ...]:
     """
     catalog = {transform.__name__: transform for transform in transforms}
     return tuple(_bind(text, call, catalog) for call in parse_calls(text))
-
-
-def write_call(name: str, args: Mapping[str, Any]) -> str:
-    """A transform with its arguments in the language; reading it gives the very same values.
-
-    Raises:
-        SpecError: when no spelling says a value.
-    """
-    params = ", ".join(f"{key}={_write(each)}" for key, value in args.items() for each in _each(value))
-    return f"{name}({params})" if params else name
 
 
 def parse_calls(text: str) -> Iterator[Call]:

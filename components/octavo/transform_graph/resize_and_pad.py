@@ -19,7 +19,7 @@ from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Op, Pattern, Value, op
-from octavo.graph.rewrite import Rule, apply_rules, rule
+from octavo.graph.rewrite import Outcome, Rule, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit
 from octavo.runtime.shapes import Shape, static_shapes
@@ -31,7 +31,7 @@ Shapes = Mapping[str, Shape]
 BATCH = "the batch may hold more than one image"
 
 
-def fuse_into_convs(graph: Graph, *makers: Callable[[Shapes], Rule]) -> Graph:
+def fuse_into_convs(graph: Graph, *makers: Callable[[Shapes], Rule]) -> Outcome:
     """Apply rules that need the convs' shapes; what is left because of the batch size is logged.
 
     Args:
@@ -41,13 +41,13 @@ def fuse_into_convs(graph: Graph, *makers: Callable[[Shapes], Rule]) -> Graph:
     convs = [node.name for node in graph.nodes.values() if node.op == "Conv2D"]
     near = {"ResizeBilinear", "MirrorPad"}
     if not near & {node.op for node in graph.nodes.values()} or not convs:
-        return graph
+        return Outcome(graph)
     shapes = static_shapes(graph, convs)
     outcome = apply_rules(graph, [make(shapes) for make in makers])
     for rule_name, miss in (miss for misses in outcome.missed.values() for miss in misses):
         if miss.reason.startswith(BATCH):
             LOG.warning("%s: Conv2D %r stays: %s", rule_name, miss.at, miss.reason)
-    return outcome.graph
+    return outcome
 
 
 def resize_pad_and_conv(shapes: Shapes) -> Rule:

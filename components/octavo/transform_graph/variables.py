@@ -12,7 +12,7 @@ from octavo.errors import GraphError
 from octavo.graph import Graph, Node, const_value, output_index, producer_name
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
-from octavo.tensorflow import import_tensorflow
+from octavo.tensorflow import first_line, import_tensorflow
 
 VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp"})
 ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
@@ -36,7 +36,7 @@ def checkpoint_values(graph: Graph, prefix: str) -> Callable[[Node], Array]:
     try:
         reader = tf.train.load_checkpoint(prefix)
     except (tf.errors.OpError, ValueError, RuntimeError) as fault:
-        raise GraphError(f"the checkpoint {prefix!r} cannot be read: {str(fault).splitlines()[0][:200]}") from fault
+        raise GraphError(f"the checkpoint {prefix!r} cannot be read: {first_line(fault, 200)}") from fault
 
     def read(variable: Node) -> Array:
         key, part = _stored_as(graph, variable.name)

@@ -11,7 +11,7 @@ from cluster.release import Release
 from octavo.storage import list_objects, read_bytes
 from quickstart import PUBLISHED_FILES
 
-PODS = 25
+PODS = 24
 """17 steps of one pod, and those of four calibration shards and of two evaluation shards of each graph."""
 
 

@@ -34,15 +34,15 @@ def graph_of(tail: str, outputs: tuple[str, ...] = ("y",)) -> Graph:
 )
 def test_the_norm_goes_into_weights_and_bias(tail: str) -> None:
     before = graph_of(tail)
-    after = fold_subdivmul_batch_norms(before)
+    after = fold_subdivmul_batch_norms(before).graph
     assert not {"Sub", "RealDiv", "Mul"} & {node.op for node in after.nodes.values()}
     np.testing.assert_allclose(values(after, {"x": X})[0], values(before, {"x": X})[0], rtol=2e-5, atol=2e-5)
-    assert fold_subdivmul_batch_norms(after) == after
+    assert fold_subdivmul_batch_norms(after).graph == after
 
 
 def test_weights_and_bias_follow_the_formula() -> None:
     before = graph_of(CHAIN)
-    after = fold_subdivmul_batch_norms(before)
+    after = fold_subdivmul_batch_norms(before).graph
     w, mean, d, gamma, beta = (const_value(before.nodes[name]) for name in ("w", "mean", "d", "gamma", "beta"))
     np.testing.assert_allclose(const_value(after.nodes["w"]), w * gamma / d, rtol=1e-6)
     np.testing.assert_allclose(const_value(after.nodes["c_bn_offset"]), -mean * gamma / d + beta, rtol=1e-6)

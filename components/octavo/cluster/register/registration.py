@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from octavo.errors import OctavoError, SpecError
+from octavo.reading import first_fault
 from octavo.run_parameters import check_run
 
 
@@ -96,11 +97,8 @@ class Registration(BaseModel):
         except yaml.YAMLError as fault:
             raise SpecError(f"the registration is no YAML: {fault}") from fault
         except ValidationError as fault:
-            first = fault.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
-            raise SpecError(
-                f"the registration is not valid: {place}: {first['msg']}, got {first['input']!r}"
-            ) from fault
+            got = fault.errors()[0]["input"]
+            raise SpecError(f"the registration is not valid: {first_fault(fault)}, got {got!r}") from fault
         names = [schedule.name for schedule in found.schedules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise SpecError(f"the registration has two schedules named {twice[0]!r}; give each a name of its own")

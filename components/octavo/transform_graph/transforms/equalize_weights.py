@@ -36,22 +36,23 @@ from __future__ import annotations
 import logging
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 
 LOG = logging.getLogger(__name__)
 
 
-def equalize_weights(graph: Graph) -> Graph:
+def equalize_weights(graph: Graph) -> Outcome:
     """Scale the channels between two layers so that the weights on both sides spread alike over eight bits."""
     from octavo.int8.equalization import equalize
 
     result = equalize(graph)
-    if result.skipped:
-        name, reason = next(iter(result.skipped.items()))
+    if result.missed:
+        name = next(iter(result.missed))
         LOG.warning(
             "equalize_weights left %d of %d pairs of layers as they are; the first, behind %r: %s",
-            len(result.skipped),
-            len(result.skipped) + len(result.equalized),
+            len(result.missed),
+            len(result.missed) + len(result.applied),
             name,
-            reason,
+            result.reason(name)[1].reason,
         )
-    return result.graph
+    return result

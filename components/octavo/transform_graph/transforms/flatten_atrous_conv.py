@@ -33,7 +33,7 @@ from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
-from octavo.graph.rewrite import apply_rules, rule
+from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 
@@ -60,9 +60,9 @@ def flatten(m: Match) -> Edit:
     return Edit(frozenset(m.spine) | ({name} & m.graph.nodes.keys()), (filters, flat))
 
 
-def flatten_atrous_conv(graph: Graph) -> Graph:
+def flatten_atrous_conv(graph: Graph) -> Outcome:
     """Collapse SpaceToBatchND -> conv -> BatchToSpaceND into one conv whose filter has zeros between its taps."""
-    return apply_rules(graph, [flatten]).graph
+    return apply_rules(graph, [flatten])
 
 
 def _refuse_strides(conv: Node) -> None:

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from octavo.graph import Graph
 from octavo.graph.pattern import Match, Value, op
-from octavo.graph.rewrite import apply_rules, rule
+from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.workspace import Edit
 from octavo.transform_graph.folding import FUSED_NORMS, LAYERS, OFFSETS, SCALES, fold_chain
 
@@ -45,6 +45,6 @@ def fold_steps(m: Match) -> Edit:
     return fold_chain(m, STEPS)
 
 
-def fold_batch_norms(graph: Graph) -> Graph:
+def fold_batch_norms(graph: Graph) -> Outcome:
     """Fold the batch norms that follow convs and matmuls into their weights and a bias."""
-    return apply_rules(graph, [fold_steps]).graph
+    return apply_rules(graph, [fold_steps])

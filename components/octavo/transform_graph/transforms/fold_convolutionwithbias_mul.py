@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from octavo.graph import Graph
 from octavo.graph.pattern import Match, Value, op
-from octavo.graph.rewrite import apply_rules, rule
+from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.workspace import Edit
 from octavo.transform_graph.folding import fold_chain
 
@@ -40,6 +40,6 @@ def fold_scaled_bias(m: Match) -> Edit:
     return fold_chain(m, frozenset({"BiasAdd", "Mul"}))
 
 
-def fold_convolutionwithbias_mul(graph: Graph) -> Graph:
+def fold_convolutionwithbias_mul(graph: Graph) -> Outcome:
     """Fold a scale behind a conv and its bias into the weights and the bias."""
-    return apply_rules(graph, [fold_scaled_bias]).graph
+    return apply_rules(graph, [fold_scaled_bias])

@@ -40,7 +40,7 @@ from octavo.graph import Graph, Node
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import Match, Value, only_reader, op
-from octavo.graph.rewrite import apply_rules, rule
+from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.workspace import Edit
 from octavo.transform_graph.folding import (
     FUSED_NORMS,
@@ -120,6 +120,6 @@ def _moved(m: Match, node: Node, names: Mapping[str, str]) -> Node:
     return replace(node, name=m["norm"].name, inputs=(*data, *edges))
 
 
-def fold_old_batch_norms(graph: Graph) -> Graph:
+def fold_old_batch_norms(graph: Graph) -> Outcome:
     """Fold batch norms of the older op, and fused ones, into the convs before them."""
-    return apply_rules(graph, [fold_direct, fold_behind_space, fold_behind_concat]).graph
+    return apply_rules(graph, [fold_direct, fold_behind_space, fold_behind_concat])

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from octavo.graph import Graph
 from octavo.graph.pattern import Match, Value, op
-from octavo.graph.rewrite import apply_rules, rule
+from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.workspace import Edit
 from octavo.transform_graph.folding import fold_chain
 
@@ -49,6 +49,6 @@ def fold_norm(m: Match) -> Edit:
     return fold_chain(m, frozenset(NORM))
 
 
-def fold_subdivmul_batch_norms(graph: Graph) -> Graph:
+def fold_subdivmul_batch_norms(graph: Graph) -> Outcome:
     """Fold batch norms that are spelled Sub, RealDiv, Mul, BiasAdd into the conv before them."""
-    return apply_rules(graph, [fold_norm]).graph
+    return apply_rules(graph, [fold_norm])

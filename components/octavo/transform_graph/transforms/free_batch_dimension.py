@@ -22,7 +22,7 @@ Ours: TensorFlow's tool has no such transform.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +30,9 @@ import numpy as np
 from octavo.errors import GraphError
 from octavo.graph import Graph, Node, const_node, const_value, producer_name
 from octavo.graph.attrs import read_shape, shape_attr
+from octavo.graph.miss import Miss
 from octavo.graph.op_defs import is_quantized
+from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
@@ -43,20 +45,22 @@ TOLERANCE = 1e-5
 LOG = logging.getLogger(__name__)
 
 
-class NotProved(Exception):  # noqa: N818  no error: the graph stays as it is
-    """Why the freed graph is not kept."""
-
-
-def free_batch_dimension(graph: Graph) -> Graph:
+def free_batch_dimension(graph: Graph) -> Outcome:
     """Let a graph that was saved for one example take any number of them."""
     names = [node.name for node in graph.nodes.values() if _takes_one(node)]
     if not names:
-        return graph
+        return Outcome(graph)
     try:
-        return _freed_and_proved(graph, names)
-    except (NotProved, GraphError) as fault:
-        LOG.warning("free_batch_dimension: the batch stays 1: %s", fault)
-        return graph
+        return Outcome(_freed_and_proved(graph, names))
+    except Miss as miss:
+        return _left(graph, names, miss)
+    except GraphError as fault:
+        return _left(graph, names, Miss(str(fault), at=names[0]))
+
+
+def _left(graph: Graph, names: Collection[str], miss: Miss) -> Outcome:
+    LOG.warning("free_batch_dimension: the batch stays 1: %s", miss.reason)
+    return Outcome(graph, missed={name: [("free_batch_dimension", miss)] for name in names})
 
 
 def _takes_one(node: Node) -> bool:
@@ -64,18 +68,19 @@ def _takes_one(node: Node) -> bool:
     return shape is not None and shape[:1] == (1,)
 
 
-def _freed_and_proved(graph: Graph, names: Collection[str]) -> Graph:
+def _freed_and_proved(graph: Graph, names: Sequence[str]) -> Graph:
     if not graph.outputs:
-        raise NotProved("the graph's outputs are not known; name them with --outputs")
+        raise Miss("the graph's outputs are not known; name them with --outputs", at=names[0])
     if quantized := [node.name for node in graph.nodes.values() if is_quantized(node.op)]:
-        raise NotProved(f"the graph holds quantized ops ({quantized[0]!r}); free it before quantizing")
+        raise Miss(f"the graph holds quantized ops ({quantized[0]!r}); free it before quantizing", at=quantized[0])
     tensors = {t for node in graph.nodes.values() for t in node.data_inputs}.union(names, graph.outputs)
     before = static_shapes(graph, tensors)
     freed = _freed(graph, names, before)
     after = static_shapes(freed, tensors & {t for node in freed.nodes.values() for t in node.data_inputs})
     for tensor, shape in after.items():
         if not _same_but_for_batch(before[tensor], shape):
-            raise NotProved(f"{tensor!r} would have the shape {_spelled(shape)}, now {_spelled(before[tensor])}")
+            change = f"{tensor!r} would have the shape {_spelled(shape)}, now {_spelled(before[tensor])}"
+            raise Miss(change, at=tensor)
     _check_rows(graph, freed, names)
     return freed
 
@@ -140,11 +145,13 @@ def _check_rows(graph: Graph, freed: Graph, names: Collection[str]) -> None:
 
 def _check_row(tensor: str, batch: Array, alone: Array, row: int) -> None:
     if np.ndim(alone) == 0 or batch.shape != (2 * len(alone), *alone.shape[1:]) or len(alone) != 1:
-        raise NotProved(f"two examples give {tensor!r} the shape {list(batch.shape)}, one gives {list(alone.shape)}")
+        shapes = f"two examples give {tensor!r} the shape {list(batch.shape)}, one gives {list(alone.shape)}"
+        raise Miss(shapes, at=tensor)
     difference = np.abs(batch[row].astype(np.float64) - alone[0].astype(np.float64)).max(initial=0)
     largest = np.abs(alone.astype(np.float64)).max(initial=0)
     if not difference <= TOLERANCE * largest:
-        raise NotProved(f"a row of {tensor!r} differs by {difference:.3g} in a batch (largest value {largest:.3g})")
+        found = f"a row of {tensor!r} differs by {difference:.3g} in a batch (largest value {largest:.3g})"
+        raise Miss(found, at=tensor)
 
 
 def _spelled(shape: Shape) -> str:

@@ -24,10 +24,11 @@ TensorFlow documents the three under this name, which its tool does not know. Th
 from __future__ import annotations
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 from octavo.transform_graph.resize_and_pad import fuse_into_convs, pad_and_conv, resize_and_conv, resize_pad_and_conv
 
 
-def fuse_convolutions(graph: Graph) -> Graph:
+def fuse_convolutions(graph: Graph) -> Outcome:
     """Fuse resizes and mirror paddings into the convs behind them: the three transforms of that kind in one.
 
     Raises:

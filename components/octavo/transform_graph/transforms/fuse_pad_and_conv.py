@@ -19,10 +19,11 @@ fused op has no such mode.
 from __future__ import annotations
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 from octavo.transform_graph.resize_and_pad import fuse_into_convs, pad_and_conv
 
 
-def fuse_pad_and_conv(graph: Graph) -> Graph:
+def fuse_pad_and_conv(graph: Graph) -> Outcome:
     """Fuse MirrorPad -> Conv2D into FusedPadConv2D.
 
     Raises:

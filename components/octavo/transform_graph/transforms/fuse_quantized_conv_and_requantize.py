@@ -6,10 +6,11 @@ from typing import cast
 
 from octavo.errors import SpecError
 from octavo.graph.graph import Graph
+from octavo.graph.rewrite import Outcome
 from octavo.int8.kernels import Target
 
 
-def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: str = "float32") -> Graph:
+def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: str = "float32") -> Outcome:
     """Lower each quantized op whose range is a constant to one INT8 kernel, bias, sum, Relu and requantization inside.
 
     Works on the graphs that quantize_graph writes, after freeze_requantization_ranges, and on those that Intel's tool
@@ -43,6 +44,7 @@ def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: 
         q = _FusedQuantizedConv2D(codes, w_codes, q_bias, codes_low, codes_high, w_low, w_high, q_low, q_high)
     """
     from octavo.int8.integer_biases import with_integer_biases
+    from octavo.int8.left_float import by_float_op, left_float
     from octavo.int8.lowering import lower
     from octavo.intel_graphs.requantized import fuse_convs
     from octavo.intel_graphs.runnable import runnable
@@ -51,6 +53,11 @@ def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: 
         raise SpecError(f"fuse_quantized_conv_and_requantize: target is {target!r}; wanted 'fused' or 'public'")
     if bias not in {"float32", "qint32"}:
         raise SpecError(f"fuse_quantized_conv_and_requantize: bias is {bias!r}; wanted 'float32' or 'qint32'")
-    fused = runnable(fuse_convs(graph, target=cast("Target", target or "public")))
-    lowered = lower(fused, target=cast("Target", target or "fused")).graph
-    return with_integer_biases(lowered) if bias == "qint32" else lowered
+    fused = fuse_convs(graph, target=cast("Target", target or "public"))
+    qdq = runnable(fused.graph)
+    lowered = lower(qdq, target=cast("Target", target or "fused"))
+    outcome = fused.then(Outcome(lowered.graph, missed=left_float(qdq, lowered)))
+    if bias == "qint32":
+        biased = with_integer_biases(lowered.graph)
+        outcome = outcome.then(Outcome(biased.graph, missed=by_float_op(qdq, biased.missed)))
+    return outcome

@@ -44,6 +44,7 @@ from octavo.graph import Graph, const_node
 from octavo.graph.attrs import string_attr
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
+from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import const_dtype
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.ops import quantized_matmul
@@ -51,7 +52,7 @@ from octavo.intel_graphs.int32_kernels import MATMULS
 from octavo.intel_graphs.requantized import Requantized, const_tensor, each_requantize, retyped_readers
 
 
-def fuse_quantized_matmul_and_requantize(graph: Graph) -> Graph:
+def fuse_quantized_matmul_and_requantize(graph: Graph) -> Outcome:
     """Fuse the Requantize behind one of Intel's 32-bit matmuls into it, once its range is a constant."""
     return each_requantize(graph, MATMULS, _fused)
 

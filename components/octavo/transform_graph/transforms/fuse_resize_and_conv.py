@@ -19,10 +19,11 @@ As in fuse_resize_pad_and_conv, the conv's batch must be known to be 1, and half
 from __future__ import annotations
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 from octavo.transform_graph.resize_and_pad import fuse_into_convs, resize_and_conv
 
 
-def fuse_resize_and_conv(graph: Graph) -> Graph:
+def fuse_resize_and_conv(graph: Graph) -> Outcome:
     """Fuse ResizeBilinear -> Conv2D into FusedResizeAndPadConv2D.
 
     Raises:

@@ -24,10 +24,11 @@ reads.
 from __future__ import annotations
 
 from octavo.graph import Graph
+from octavo.graph.rewrite import Outcome
 from octavo.transform_graph.resize_and_pad import fuse_into_convs, resize_pad_and_conv
 
 
-def fuse_resize_pad_and_conv(graph: Graph) -> Graph:
+def fuse_resize_pad_and_conv(graph: Graph) -> Outcome:
     """Fuse ResizeBilinear -> MirrorPad -> Conv2D into FusedResizeAndPadConv2D.
 
     Raises:

@@ -52,6 +52,7 @@ from octavo.graph.attrs import dtype_attr, int_list_attr, read_dtype
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import only_reader
+from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import quantize_weights
@@ -62,9 +63,10 @@ LOG = logging.getLogger(__name__)
 CARRIERS = frozenset({"QuantizedMaxPool", "QuantizedAvgPool"})
 
 
-def mkl_fuse_pad_and_conv(graph: Graph) -> Graph:
+def mkl_fuse_pad_and_conv(graph: Graph) -> Outcome:
     """Quantize the convs of one of Intel's graphs that stayed float because of the Pad before them."""
     space = Workspace(graph)
+    missed: dict[str, list[tuple[str, Miss]]] = {}
     for node in graph.nodes.values():
         if node.op != "Conv2D" or graph.producer(node.data_inputs[0]).op != "Pad":
             continue
@@ -72,7 +74,8 @@ def mkl_fuse_pad_and_conv(graph: Graph) -> Graph:
             space.apply(_fused(space, node))
         except Miss as miss:
             LOG.warning("Conv2D %r stays float: %s", node.name, miss)
-    return space.graph()
+            missed[node.name] = [("mkl_fuse_pad_and_conv", miss)]
+    return Outcome(space.graph(), missed=missed)
 
 
 def _fused(space: Workspace, conv: Node) -> Edit:

@@ -39,6 +39,7 @@ from octavo.generic_eightbit.eightbit_kernels import GONE, KERNELS, check, quant
 from octavo.graph import Graph, Node, rewire
 from octavo.graph.attrs import read_dtype
 from octavo.graph.miss import Miss
+from octavo.graph.rewrite import Misses, Outcome
 from octavo.graph.sort import execution_order
 from octavo.runtime.shapes import Shape, static_shapes
 
@@ -56,7 +57,7 @@ def quantize_nodes(
     fallback_min: float | None = None,
     fallback_max: float | None = None,
     ignore_op: tuple[str, ...] = (),
-) -> Graph:
+) -> Outcome:
     """Compute in eight bits what TensorFlow's generic quantized ops can.
 
     Args:
@@ -73,7 +74,7 @@ def quantize_nodes(
     """
     inputs = _range("input", input_min, input_max)
     fallback = _range("fallback", fallback_min, fallback_max)
-    chosen = _chosen(graph, ignore_op)
+    chosen, missed = _chosen(graph, ignore_op)
     absorbed, trained = _trained(graph, chosen)
     converter = Converter(graph, fallback, trained)
     renames: dict[str, str] = {}
@@ -86,7 +87,8 @@ def quantize_nodes(
             renames[node.name] = converter.convert_placeholder(node, *inputs)
         else:
             converter.keep(node)
-    return graph.with_nodes(without_unread(_read_floats(converter, renames), _may_go(graph, converter)))
+    nodes = without_unread(_read_floats(converter, renames), _may_go(graph, converter))
+    return Outcome(graph.with_nodes(nodes), missed=missed)
 
 
 def _range(what: str, low: float | None, high: float | None) -> tuple[float, float] | None:
@@ -99,19 +101,21 @@ def _range(what: str, low: float | None, high: float | None) -> tuple[float, flo
     return low, high
 
 
-def _chosen(graph: Graph, ignored: tuple[str, ...]) -> frozenset[str]:
-    """The names of the nodes that become eight-bit ops; why others do not is logged."""
+def _chosen(graph: Graph, ignored: tuple[str, ...]) -> tuple[frozenset[str], Misses]:
+    """The names of the nodes that become eight-bit ops, and why others do not, which is logged."""
     known = [n for n in graph.nodes.values() if n.op in KERNELS or n.op in GONE]
     candidates = [node for node in known if node.op not in ignored]
     shapes = _shapes(graph, candidates)
-    chosen = set()
+    chosen: set[str] = set()
+    missed: dict[str, list[tuple[str, Miss]]] = {}
     for node in candidates:
         try:
             check(graph, node, shapes)
             chosen.add(node.name)
         except Miss as miss:
             LOG.warning("quantize_nodes: %s %r stays float: %s", node.op, node.name, miss.reason)
-    return frozenset(chosen)
+            missed[node.name] = [("quantize_nodes", miss)]
+    return frozenset(chosen), missed
 
 
 def _shapes(graph: Graph, nodes: list[Node]) -> Mapping[str, Shape]:

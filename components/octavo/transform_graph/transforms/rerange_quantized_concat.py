@@ -47,6 +47,7 @@ from octavo.graph import Graph, Node, const_node, const_value
 from octavo.graph.attrs import read_dtype
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import op_def
+from octavo.graph.rewrite import Outcome
 from octavo.graph.workspace import Edit, Workspace
 
 LOG = logging.getLogger(__name__)
@@ -56,25 +57,25 @@ POOLS = frozenset({"QuantizedMaxPool", "QuantizedAvgPool"})
 FUSED_CONVS = frozenset({"_FusedQuantizedConv2D", "_FusedQuantizedDepthwiseConv2D"})
 
 
-def rerange_quantized_concat(graph: Graph) -> Graph:
+def rerange_quantized_concat(graph: Graph) -> Outcome:
     """Give the kernels whose results meet in a QuantizedConcatV2 one range."""
     space = Workspace(graph)
-    kernels = {n.name: _kernels_of(space, n) for n in graph.nodes.values() if n.op == CONCAT}
+    kernels: dict[str, frozenset[str]] = {}
+    missed: dict[str, list[tuple[str, Miss]]] = {}
+    for node in (n for n in graph.nodes.values() if n.op == CONCAT):
+        try:
+            kernels[node.name] = frozenset(_behind(space, node))
+        except Miss as miss:
+            LOG.warning("%s %r rescales its inputs: %s", node.op, node.name, miss)
+            missed[node.name] = [("rerange_quantized_concat", miss)]
     for group in _groups(kernels):
         try:
             _rerange(space, sorted(group))
         except Miss as miss:
             LOG.warning("a QuantizedConcatV2 rescales its inputs: %s", miss)
-    return space.graph()
-
-
-def _kernels_of(space: Workspace, concat: Node) -> frozenset[str]:
-    """The kernels behind a concat; none when something else is."""
-    try:
-        return frozenset(_behind(space, concat))
-    except Miss as miss:
-        LOG.warning("%s %r rescales its inputs: %s", concat.op, concat.name, miss)
-        return frozenset()
+            concats = (name for name, found in kernels.items() if found & group)
+            missed |= {name: [("rerange_quantized_concat", miss)] for name in concats}
+    return Outcome(space.graph(), missed=missed)
 
 
 def _behind(space: Workspace, concat: Node) -> Iterator[str]:

@@ -42,7 +42,7 @@ from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
-from octavo.graph.rewrite import Rule, apply_rules, rule
+from octavo.graph.rewrite import Outcome, Rule, apply_rules, rule
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.transform_graph.variables import VARIABLES, checkpoint_values, without_idle_variables
@@ -56,7 +56,7 @@ PASSING = frozenset({"Identity", "ReadVariableOp"})
 ReadVariable = Callable[[Node], Array]
 
 
-def sparsify_gather(graph: Graph, *, group_init_node: str = "group_deps", input_checkpoint: str = "") -> Graph:
+def sparsify_gather(graph: Graph, *, group_init_node: str = "group_deps", input_checkpoint: str = "") -> Outcome:
     """Look up rows of a sparse [N, 1] float weight in a hash table.
 
     Args:
@@ -72,11 +72,12 @@ def sparsify_gather(graph: Graph, *, group_init_node: str = "group_deps", input_
         raise GraphError(f"group_init_node {group_init_node!r} is a {graph.nodes[group_init_node].op}; wanted a NoOp")
     read = checkpoint_values(graph, input_checkpoint) if input_checkpoint else _no_checkpoint
     tables: dict[str, str] = {}
-    replaced = apply_rules(graph, [_rule(tables, read)]).graph
+    outcome = apply_rules(graph, [_rule(tables, read)])
     if not tables:
-        return graph
+        return replace(outcome, graph=graph)
     variables = [name for name in tables if graph.nodes[name].op in VARIABLES]
-    return without_idle_variables(_with_initializer(replaced, group_init_node, tables), variables)
+    whole = without_idle_variables(_with_initializer(outcome.graph, group_init_node, tables), variables)
+    return replace(outcome, graph=whole)
 
 
 def _no_checkpoint(variable: Node) -> Array:

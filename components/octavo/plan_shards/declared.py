@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from octavo.data.casts import check_pixels
 from octavo.data.inputs import ModelInput, ModelInputs
 from octavo.data.preprocessing import preprocessing
-from octavo.ends import read_ends
+from octavo.documents.summary import Summary
 
 
 def check_declared(summary: Path, name_or_document: str) -> None:
@@ -25,12 +23,8 @@ def check_declared(summary: Path, name_or_document: str) -> None:
         SpecError: when an input cannot hold what the preprocessing makes, or there is no such preprocessing.
         GraphError: when the file is no summary, or the inputs are not settled.
     """
-    names = read_ends(summary).inputs
-    found: dict[str, Any] = {each["name"]: each for each in json.loads(summary.read_text())["inputs"]}
-    described = [found[name] for name in names if name in found]
-    inputs = [
-        ModelInput(each["name"], each["dtype"], tuple(each["shape"]))
-        for each in described
-        if each["dtype"] and each["shape"]
-    ]
+    told = Summary.read(summary)
+    found = {each.name: each for each in told.inputs}
+    described = [found[name] for name in told.ends().inputs if name in found]
+    inputs = [ModelInput(each.name, each.dtype, each.shape) for each in described if each.dtype and each.shape]
     check_pixels(ModelInputs(tuple(inputs)), preprocessing(name_or_document))
