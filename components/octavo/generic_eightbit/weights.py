@@ -17,9 +17,9 @@ from octavo.generic_eightbit.codes import check_values, quantized_const
 from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
+from octavo.graph.quantized import with_made
 from octavo.graph.tensors import Array, const_node, const_value
-from octavo.quantize_graph.functions import in_function
-from octavo.quantize_graph.names import with_made
+from octavo.int8.functions import in_function
 
 MAX_BITDEPTH = 24
 """float32 has 24 bits of precision."""
