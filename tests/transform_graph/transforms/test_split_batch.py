@@ -12,7 +12,7 @@ from int8_runs import run_apart
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph
 from octavo.graph.op_defs import is_quantized
-from octavo.int8.kernels import Target
+from octavo.recipe import Target
 from octavo.transform_graph.transforms.split_batch import split_batch
 
 TEXT = """
