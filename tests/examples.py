@@ -10,7 +10,7 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import dtype_attr, int_attr, int_list_attr, shape_attr, string_attr
-from octavo.graph.op_defs import op_def
+from octavo.graph.registry import op_def
 from octavo.graph.tensors import Array
 from octavo.graph.text import parse_graph
 from octavo.runtime.session import GraphSession

@@ -34,10 +34,10 @@ def by_tensorflow(op: Node, mean: Array, error: Array) -> Array:
     """The mean of the op's outputs over all positions, float32 [channels]."""
     import tensorflow as tf
 
-    padding = op.attrs["padding"].s.decode()
+    padding = op.text("padding")
     if padding == "EXPLICIT":
-        mean, padding = np.pad(mean, np.reshape(op.attrs["explicit_paddings"].list.i, (4, 2))), "VALID"
-    strides, dilations = list(op.attrs["strides"].list.i), list(op.attrs["dilations"].list.i)
+        mean, padding = np.pad(mean, np.reshape(op.integers("explicit_paddings"), (4, 2))), "VALID"
+    strides, dilations = op.integers("strides"), op.integers("dilations")
     if op.op == "Conv2D":
         made = tf.nn.conv2d(mean, error, strides, padding, dilations=dilations)
     else:

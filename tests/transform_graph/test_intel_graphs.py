@@ -13,7 +13,7 @@ from examples import random
 from graphs import run
 from intel_graphs import IntelGraph
 from octavo.graph import Graph, const_value
-from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, read_dtype, string_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, string_attr
 from octavo.graph.tensors import Array
 from octavo.int8.kernels import Target
 from octavo.transform_graph.transform import transform
@@ -277,7 +277,7 @@ RERANGE = "fuse_quantized_conv_and_requantize rerange_quantized_concat strip_unu
 def ranges_of(graph: Graph, concat: str) -> set[float]:
     """The high ends of the ranges of the kernels before a concat."""
     node = graph.nodes[concat]
-    parts = [graph.nodes[t] for t in node.data_inputs[: node.attrs["N"].i]]
+    parts = [graph.nodes[t] for t in node.data_inputs[: node.integer("N")]]
     return {float(const_value(graph.producer(part.data_inputs[8]))) for part in parts}
 
 
@@ -327,7 +327,7 @@ def test_biases_become_whole_numbers_where_the_ranges_are_known(
         transform(ready, f"fuse_quantized_conv_and_requantize(target={target}, bias={bias})")
         for bias in ("float32", "qint32")
     )
-    kinds = {n.name: read_dtype(n.attrs["Tbias"]) for n in whole.nodes.values() if "Tbias" in n.attrs}
+    kinds = {n.name: n.dtype("Tbias") for n in whole.nodes.values() if "Tbias" in n.attrs}
     kept = [name for name, kind in kinds.items() if kind == "float32"]
     assert len(kept) == (2 if net is inception else 1) < len(kinds)
     assert all(f"{name!r} keeps its float32 bias: the range of its input, " in caplog.text for name in kept)
@@ -340,5 +340,5 @@ def test_with_the_entry_frozen_every_bias_is_a_whole_number(calibrate: Callable[
     log = calibrate(dynamic, f"{LOG} {LOG_ENTRY}")
     entry = f'freeze_max(min_max_log_file="{log}") freeze_min(min_max_log_file="{log}")'
     fused = transform(frozen(dynamic, log), f"{entry} fuse_quantized_conv_and_requantize(bias=qint32)")
-    assert {read_dtype(n.attrs["Tbias"]) for n in fused.nodes.values() if "Tbias" in n.attrs} == {"qint32"}
+    assert {n.dtype("Tbias") for n in fused.nodes.values() if "Tbias" in n.attrs} == {"qint32"}
     assert error(run(fused, X), run(floats, X)) < TOLERANCE

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import dtype_attr, int_attr, read_dtype
+from octavo.graph.attrs import dtype_attr, int_attr
 from octavo.graph.frames import with_constants_in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
@@ -63,7 +63,7 @@ class _Uses:
 def _carriers(graph: Graph, variables: Sequence[Node], ops: Container[str]) -> Mapping[str, str]:
     """The variables, and the nodes of these ops that pass them on -> the variable's dtype."""
     todo = list(variables)
-    found = {node.name: read_dtype(node.attrs["dtype"]) for node in todo}
+    found = {node.name: node.dtype("dtype") for node in todo}
     while todo:
         source = todo.pop()
         for reader in graph.consumers[source.name]:
@@ -77,7 +77,7 @@ def _carriers(graph: Graph, variables: Sequence[Node], ops: Container[str]) -> M
 def _substituted(node: Node, uses: _Uses) -> Iterator[Node]:
     sources = set(map(producer_name, node.data_inputs))
     if node.name in uses.values:
-        made = const_node(node.name, uses.values[node.name], read_dtype(node.attrs["dtype"]))
+        made = const_node(node.name, uses.values[node.name], node.dtype("dtype"))
         yield replace(made, device=node.device)
     elif node.name in uses.handles:
         yield node.with_attrs(T=dtype_attr(uses.handles[node.name]))

@@ -13,9 +13,8 @@ import numpy.typing as npt
 from octavo.generic_eightbit.eightbit_kernels import KERNELS, Kernel, plain_inputs, quantized_inputs
 from octavo.generic_eightbit.min_first import DTYPE, MODE, dequantize, encoded
 from octavo.graph import Graph, Node, const_node, const_value, producer_name, safe_name
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, string_attr
 from octavo.graph.names import fresh_name
-from octavo.graph.op_defs import attr_value
 
 Codes = tuple[str, str, str]
 """The tensors of codes, lowest and highest value that stand for a float tensor."""
@@ -59,7 +58,7 @@ class Converter:
         kernel = KERNELS[node.op]
         codes = [self._codes_of(tensor, node) for tensor in quantized_inputs(node)]
         inputs = (*_inputs(kernel, codes, plain_inputs(node)), *node.control_inputs)
-        attrs = {key: value for key in kernel.copied if (value := attr_value(node, key)) is not None}
+        attrs = {key: value for key in kernel.copied if (value := node.attr(key)) is not None}
         attrs |= {key: dtype_attr(DTYPE) for key in kernel.types}
         attrs |= {kernel.wide: dtype_attr(WIDE)} if kernel.wide else {}
         main = _outputs(self._add(f"{node.name}/eightbit", kernel.op, inputs, node.device, **attrs))
@@ -157,10 +156,10 @@ class Converter:
 
 def is_decoded(node: Node) -> bool:
     """Whether a node makes floats of eight-bit codes as `dequantize` does."""
-    if node.op != "Dequantize" or read_dtype(node.attrs["T"]) != DTYPE:
+    if node.op != "Dequantize" or node.dtype("T") != DTYPE:
         return False
-    plain = attr_value(node, "axis").i == -1 and not attr_value(node, "narrow_range").b
-    return plain and bool(attr_value(node, "mode").s == MODE.encode())
+    plain = node.integer("axis") == -1 and not node.flag("narrow_range")
+    return plain and node.text("mode") == MODE
 
 
 def without_unread(nodes: Mapping[str, Node], candidates: Iterable[str]) -> list[Node]:

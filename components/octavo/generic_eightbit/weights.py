@@ -105,7 +105,7 @@ def _on_constants(graph: Graph, change: Callable[[Node, Array], Iterable[Node]])
 
 
 def _is_float(node: Node) -> bool:
-    return node.op == "Const" and read_dtype(node.attrs["dtype"]) == "float32"
+    return node.op == "Const" and node.dtype("dtype") == "float32"
 
 
 def _in_functions(graph: Graph) -> list[Decision]:

@@ -13,7 +13,8 @@ import numpy as np
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import output_index, producer_name
-from octavo.graph.op_defs import CONTROL_FLOW, op_def
+from octavo.graph.op_defs import CONTROL_FLOW
+from octavo.graph.registry import op_def
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_value
 from octavo.graph.workspace import Workspace

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import Attrs
+from octavo.graph.attrs import Attrs, read_elements, read_field, read_shape
 from octavo.graph.names import canonical, is_control, producer_name
+from octavo.graph.registry import default_attr
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,72 @@ class Node:
     def with_attrs(self, **attrs: Any) -> Node:
         """The same node with some attributes replaced or added."""
         return replace(self, attrs={**self.attrs, **attrs})
+
+    def attr(self, name: str) -> Any:
+        """An attribute, or its op type's default where the node leaves it out; None when there is neither."""
+        return self.attrs[name] if name in self.attrs else default_attr(self.op, name)
+
+    # What an attribute holds, by kind. Each raises GraphError when it is of another kind, or there is none and no
+    # default is given.
+
+    def dtype(self, name: str) -> str:
+        """A dtype's short name, e.g. "float32"; reference types are read as their base type."""
+        return str(self._read(name, "type"))
+
+    def dtypes(self, name: str) -> tuple[str, ...]:
+        """The short names of a list of dtypes; reference types are read as their base type."""
+        return self._read_all(name, "type")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string."""
+        return str(self._read(name, "s", default))
+
+    def texts(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of strings."""
+        return self._read_all(name, "s", default)
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        return bool(self._read(name, "b"))
+
+    def integer(self, name: str) -> int:
+        """An integer."""
+        return int(self._read(name, "i"))
+
+    def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """A list of integers."""
+        return self._read_all(name, "i", default)
+
+    def number(self, name: str) -> float:
+        """A float32."""
+        return float(self._read(name, "f"))
+
+    def shape(self, name: str) -> tuple[int | None, ...] | None:
+        """A shape; None for unknown rank or when nothing says it, None inside for an unknown dimension."""
+        return None if self.attr(name) is None else read_shape(self._read(name, "shape"))
+
+    def tensor(self, name: str) -> Any:
+        """A TensorProto; it is shared and never changed in place."""
+        return self._read(name, "tensor")
+
+    def function(self, name: str) -> str:
+        """The name of a function of the library."""
+        return str(self._read(name, "func").name)
+
+    def _read(self, name: str, field: str, default: Any = None) -> Any:
+        value = self.attr(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise GraphError(f"{self.op} {self.name!r} lacks the attribute {name!r}")
+        return read_field(value, field, self._called(name))
+
+    def _read_all(self, name: str, field: str, default: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
+        values = self._read(name, "list", default)
+        return values if isinstance(values, tuple) else read_elements(values, field, self._called(name))
+
+    def _called(self, name: str) -> str:
+        return f"the attribute {name!r} of {self.op} {self.name!r}"
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def _write(value: Any) -> str:
         words = _write_list(value.list)
         return _write_protobuf(value) if words is None else f"[{', '.join(words)}]"
     if kind == "shape":
-        return _write_shape(make.read_shape(value))
+        return _write_shape(make.read_shape(value.shape))
     if kind == "tensor":
         return _write_tensor(value)
     word = _write_scalar(kind, getattr(value, kind)) if kind in _SCALARS else None

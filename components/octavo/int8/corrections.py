@@ -69,7 +69,7 @@ def _channels(graph: Graph, correction: Node) -> int:
     output = graph.nodes[producer_name(correction.data_inputs[0])]
     shape: tuple[int, ...] = const_value(graph.nodes[producer_name(output.data_inputs[1])]).shape
     if output.op == "MatMul":
-        return shape[0] if output.attrs["transpose_b"].b else shape[1]
+        return shape[0] if output.flag("transpose_b") else shape[1]
     return shape[2] * shape[3] if output.op == "DepthwiseConv2dNative" else shape[3]
 
 

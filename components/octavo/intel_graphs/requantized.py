@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, producer_name
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
+from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, string_attr
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.rewrite import Outcome
@@ -91,7 +91,7 @@ def retyped_readers(space: Workspace, made: Requantized, dtype: str) -> tuple[No
     Raises:
         Miss: when something else reads codes that would change their type.
     """
-    before = read_dtype(space.nodes[made.name].attrs["out_type"])
+    before = space.nodes[made.name].dtype("out_type")
     readers = [node for node in space.readers(made.name) if made.name in node.data_inputs]
     others = [node for node in readers if node.op != "Dequantize"]
     if before != dtype and others:
@@ -183,7 +183,7 @@ class _ConvFuser:
         """The bias's tensor, and its Const where that is a new one."""
         kernel = found.kernel
         if kernel.bias is None:
-            filters = const_tensor(space, kernel.weights.tensor, "the filter").attrs["value"].tensor.tensor_shape.dim
+            filters = const_tensor(space, kernel.weights.tensor, "the filter").tensor("value").tensor_shape.dim
             channels = filters[2].size * filters[3].size if kernel.depthwise else filters[3].size
             value = np.zeros(channels, np.float32)
         else:
@@ -205,7 +205,7 @@ class _ConvFuser:
             return _Summand(*_quantized_relu(space, found.name, back))
         if back.op != "Dequantize":
             raise Miss(f"its summand is made by {back.op} {back.name!r}; wanted a Dequantize or a Relu", at=tensor)
-        dtype = read_dtype(back.attrs["T"])
+        dtype = back.dtype("T")
         if dtype == "quint8":
             codes, copies = private_codes(space, found.kernel.node, back, f"{found.name}_summand")
             return _Summand(codes, 0.0, copies)

@@ -24,10 +24,8 @@ from octavo.graph.attrs import (
     dtype_list_attr,
     float_attr,
     int_list_attr,
-    read_dtype,
     string_attr,
 )
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE
@@ -57,13 +55,13 @@ def runnable(graph: Graph) -> Graph:
 def _in_float(space: Workspace, node: Node) -> None:
     """Compute a matmul of MIN_FIRST codes in float32; its result has 32 bits and a range as before."""
     kernel = int32_kernel(node)
-    if attr_value(node, "input_quant_mode").s != b"MIN_FIRST":
+    if node.text("input_quant_mode") != "MIN_FIRST":
         return
     name = node.name
     steps = ("data", "weights", "product", "biased", "relu", "axes", "low", "high")
     data, weights, product, biased, relu, axes, low, high = (space.fresh_name(f"{name}/{step}") for step in steps)
     last = relu if kernel.relu else biased
-    turns = {key: attr_value(node, key) for key in ("transpose_a", "transpose_b")}
+    turns = {key: node.attr(key) for key in ("transpose_a", "transpose_b")}
     floats = {"T": dtype_attr("float32")}
     reduce = {**floats, "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
     x, w = kernel.data, kernel.weights
@@ -102,7 +100,7 @@ def _with_one_range(space: Workspace, conv: Node) -> None:
 def _mended_range(node: Node, codes: tuple[str, str, str]) -> tuple[Node, ...]:
     """RequantizationRangePerChannel as RequantizationRange; a Relu6 ends the range at 6."""
     measured = Node(node.name, "RequantizationRange", (*codes, *node.control_inputs), {"Tinput": dtype_attr("qint32")})
-    clip = node.attrs["clip_value_max"].f
+    clip = node.number("clip_value_max")
     if clip >= NO_CLIP:
         return (measured,)
     measured = replace(measured, name=f"{node.name}/measured")
@@ -116,7 +114,7 @@ def _mended_requantize(node: Node, codes: tuple[str, str, str]) -> tuple[Node, .
     """RequantizePerChannel as Requantize; signed codes stand for a symmetric range."""
     ends = node.data_inputs[3:5]
     made: tuple[Node, ...] = ()
-    if read_dtype(node.attrs["out_type"]) == "qint8":
+    if node.dtype("out_type") == "qint8":
         made = _symmetric(node.name, *ends)
         ends = (made[-1].name, made[-2].name)
     attrs = {"Tinput": dtype_attr("qint32"), "out_type": node.attrs["out_type"]}

@@ -17,7 +17,6 @@ import numpy as np
 
 from octavo.graph.attrs import bool_attr, dtype_attr
 from octavo.graph.graph import Graph, Node
-from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.graph.workspace import Edit, Workspace
@@ -68,8 +67,8 @@ def _pointwise(graph: Graph, plan: Plan) -> Iterator[tuple[Chain, Array]]:
         if conv.op != "Conv2D" or chain.root.name in read or chain.root is conv or chain.total is not None:
             continue
         const = const_behind(graph, conv.data_inputs[1])
-        strides, padding = attr_value(conv, "strides").list.i, attr_value(conv, "padding").s
-        if const is None or len(graph.consumers[const.name]) > 1 or set(strides) != {1} or padding == b"EXPLICIT":
+        strides, padding = conv.integers("strides"), conv.text("padding")
+        if const is None or len(graph.consumers[const.name]) > 1 or set(strides) != {1} or padding == "EXPLICIT":
             continue
         weights = const_value(const)
         if weights.shape[:2] == (1, 1):

@@ -37,6 +37,6 @@ def in_function(function: str, node: Any, *, in_loop: bool = False) -> Decision:
 def _run_by_loops(graph: Graph) -> frozenset[str]:
     """The names of the functions that loops run in each turn."""
     functions = () if graph.library is None else graph.library.function
-    loops = [node.attrs for node in graph.nodes.values() if node.op in WHILES]
+    loops = [node for node in graph.nodes.values() if node.op in WHILES]
     loops += [node.attr for function in functions for node in function.node_def if node.op in WHILES]
-    return frozenset(attrs[part].func.name for attrs in loops for part in ("body", "cond"))
+    return frozenset(node.function(part) for node in loops for part in ("body", "cond"))

@@ -62,12 +62,12 @@ def ranges(graph: Graph) -> tuple[Range, ...]:
 def _range(graph: Graph, node: Node) -> Range | None:
     if node.op == "QuantizeV2":
         low, high = (_scalar(graph, t) for t in node.data_inputs[1:3])
-        dtype = read_dtype(node.attrs["T"])
+        dtype = node.dtype("T")
     elif "out_type" in node.attrs or "Tout" in node.attrs:
         ends = true_range(node.name)
         first, last = ends if ends[1] in graph.nodes else kernel_range(node.name)
         low, high = _scalar(graph, first) if first in graph.nodes else 0.0, _scalar(graph, last)
-        dtype = read_dtype(node.attrs["out_type" if "out_type" in node.attrs else "Tout"])
+        dtype = node.dtype("out_type" if "out_type" in node.attrs else "Tout")
     else:
         return None
     name = entry_tensor(node.name) or origin(node.name)

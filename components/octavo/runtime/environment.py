@@ -13,7 +13,6 @@ from collections.abc import Collection
 from typing import Literal
 
 from octavo.errors import EnvironmentFault
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.runtime import machine
 from octavo.tensorflow import import_tensorflow
@@ -105,7 +104,7 @@ def _int8_ops(graph: Graph) -> frozenset[str]:
 
 def _has_own_kernel(node: Node) -> bool:
     """Whether an op of such a name runs without oneDNN: the generic QuantizedConv2D, whose filters are quint8."""
-    return node.op == "QuantizedConv2D" and read_dtype(node.attrs["Tfilter"]) == "quint8"
+    return node.op == "QuantizedConv2D" and node.dtype("Tfilter") == "quint8"
 
 
 def _demand_kernels(ops: Collection[str]) -> None:

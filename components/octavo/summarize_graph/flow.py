@@ -79,7 +79,7 @@ class DataFlow:
             return True
         if node.op != "Const" or "value" not in node.attrs:
             return False
-        dims = node.attrs["value"].tensor.tensor_shape.dim
+        dims = node.tensor("value").tensor_shape.dim
         return len(dims) > 1 and math.prod(d.size for d in dims) > 1
 
     @cached_property

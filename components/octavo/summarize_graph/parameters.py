@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from octavo.graph.attrs import read_dtype, read_shape
+from octavo.graph.attrs import read_shape
 from octavo.graph.graph import Graph, Node
 from octavo.summarize_graph.flow import VARIABLES
 from octavo.summarize_graph.shapes import shape_text, why_invalid
@@ -30,7 +30,7 @@ class Parameter:
     def shape(self) -> tuple[int | None, ...] | None:
         """The shape; None for unknown rank, or where it is not valid."""
         shape = self._shape_message()
-        return None if shape is None or why_invalid(shape) else _read(shape)
+        return None if shape is None or why_invalid(shape) else read_shape(shape)
 
     @property
     def shape_text(self) -> str:
@@ -54,7 +54,7 @@ class Parameter:
 
     def _shape_message(self) -> Any:
         if self.node.op == "Const":
-            return self.node.attrs["value"].tensor.tensor_shape if "value" in self.node.attrs else None
+            return self.node.tensor("value").tensor_shape if "value" in self.node.attrs else None
         return self.node.attrs["shape"].shape if "shape" in self.node.attrs else None
 
 
@@ -74,10 +74,4 @@ def declared_dtype(node: Node) -> str | None:
     """What a node's attribute `dtype` says; None where there is none."""
     if "dtype" not in node.attrs or not node.attrs["dtype"].type:
         return None
-    return read_dtype(node.attrs["dtype"])
-
-
-def _read(shape: Any) -> tuple[int | None, ...] | None:
-    from tensorflow.core.framework import attr_value_pb2
-
-    return read_shape(attr_value_pb2.AttrValue(shape=shape))
+    return node.dtype("dtype")

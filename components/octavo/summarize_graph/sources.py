@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from octavo.graph.attrs import read_dtype, read_shape
+from octavo.graph.attrs import dtype_name, read_dtype, read_shape
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
 from octavo.summarize_graph.shapes import shape_text, why_invalid
@@ -37,9 +37,7 @@ class Source:
         """The shape; None for unknown rank, where it is not valid, or where the node declares none."""
         if self.shape_message is None or why_invalid(self.shape_message):
             return None
-        from tensorflow.core.framework import attr_value_pb2
-
-        return read_shape(attr_value_pb2.AttrValue(shape=self.shape_message))
+        return read_shape(self.shape_message)
 
     @property
     def shape_text(self) -> str:
@@ -65,11 +63,9 @@ def _sources_of(node: Node) -> Iterator[Source]:
 
 def _components(node: Node, types_key: str, shapes_key: str) -> Iterator[Source]:
     """The tensors of a node that delivers several."""
-    from tensorflow.core.framework import attr_value_pb2
-
     types = node.attrs[types_key].list.type if types_key in node.attrs else []
     shapes = node.attrs[shapes_key].list.shape if shapes_key in node.attrs else []
     for index, number in enumerate(types):
-        dtype = read_dtype(attr_value_pb2.AttrValue(type=number))
+        dtype = dtype_name(number)
         shape = shapes[index] if index < len(shapes) else None
         yield Source(canonical(f"{node.name}:{index}"), node.op, dtype, shape)

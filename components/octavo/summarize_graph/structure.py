@@ -75,7 +75,7 @@ def _unshown(value: Array, limit: int = SHOWN_VALUES) -> str:
 def _value_dtype(node: Node) -> str:
     import tensorflow as tf
 
-    return str(tf.dtypes.as_dtype(node.attrs["value"].tensor.dtype).name)
+    return str(tf.dtypes.as_dtype(node.tensor("value").dtype).name)
 
 
 def summarize_value(value: Array, limit: int = SHOWN_VALUES) -> str:

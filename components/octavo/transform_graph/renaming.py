@@ -70,4 +70,4 @@ def _colocated(node: Node, places: Mapping[str, str]) -> Node:
 
 
 def _classes(node: Node) -> list[str]:
-    return [text.decode() for text in node.attrs[COLOCATION].list.s] if COLOCATION in node.attrs else []
+    return list(node.texts(COLOCATION, ()))

@@ -70,7 +70,7 @@ def test_a_conv_takes_in_what_stands_before_it(
 def test_aligned_corners_stay_aligned() -> None:
     before = graph_of(f"{RESIZE} align_corners=true\ny = Conv2D(r, w)")
     after = fuse_resize_and_conv(before).graph
-    assert after.nodes["y"].attrs["resize_align_corners"].b
+    assert after.nodes["y"].flag("resize_align_corners")
     assert_same_output(before, after)
 
 

@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import Any
 
 from octavo.graph import Graph
-from octavo.graph.op_defs import op_def, with_default_attrs
+from octavo.graph.op_defs import with_default_attrs
+from octavo.graph.registry import op_def
 
 
 def add_default_attributes(graph: Graph) -> Graph:

@@ -38,7 +38,6 @@ import numpy as np
 
 from octavo.graph import Graph, Node, const_node, const_value, producer_name
 from octavo.graph.attrs import bool_attr, dtype_attr, int_attr
-from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
@@ -103,15 +102,15 @@ def _product(space: Workspace, node: Node | None, shapes: Mapping[str, Shape]) -
 
 
 def _batch_matmul(node: Node, matrix: Array, shape: tuple[int | None, ...]) -> Product | None:
-    if matrix.ndim != 2 or attr_value(node, "adj_x").b:
+    if matrix.ndim != 2 or node.flag("adj_x"):
         return None
-    flat = matrix.T if attr_value(node, "adj_y").b else matrix
+    flat = matrix.T if node.flag("adj_y") else matrix
     return Product((node,), node.data_inputs[0], flat, len(shape) - 1, (flat.shape[1],))
 
 
 def _einsum(node: Node, matrix: Array, shape: tuple[int | None, ...]) -> Product | None:
     """An Einsum whose second operand begins with the letters that the first one ends with: "abc,cd->abd"."""
-    operands, _, result = node.attrs["equation"].s.decode().replace(" ", "").partition("->")
+    operands, _, result = node.text("equation").replace(" ", "").partition("->")
     left, _, right = operands.partition(",")
     summed = len([letter for letter in right if letter in left])
     lead = len(left) - summed

@@ -24,7 +24,8 @@ from __future__ import annotations
 import hashlib
 
 from octavo.graph import Graph, Node, is_control, producer_name, rewire
-from octavo.graph.op_defs import CONTROL_FLOW, op_def
+from octavo.graph.op_defs import CONTROL_FLOW
+from octavo.graph.registry import op_def
 from octavo.graph.sort import execution_order
 
 NEVER_MERGED = CONTROL_FLOW | {"Placeholder", "PlaceholderWithDefault", "PlaceholderV2", "_Arg"}

@@ -27,7 +27,7 @@ from dataclasses import replace
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, output_index, producer_name
 from octavo.graph.attrs import dtype_attr, shape_attr
-from octavo.graph.op_defs import attr_value, output_dtypes
+from octavo.graph.op_defs import output_dtypes
 
 LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _by_name(names: tuple[str, ...], values: tuple[str, ...], what: str) -> dict
 
 def _placeholder(node: Node, tensor: str, dtype: str, shape: str) -> Node:
     kind = _read_dtype(dtype or output_dtypes(node)[output_index(tensor)])
-    declared = attr_value(node, "shape") if node.op == "PlaceholderWithDefault" else None
+    declared = node.attr("shape") if node.op == "PlaceholderWithDefault" else None
     size = shape_attr(_read_shape(shape)) if shape else declared or shape_attr(None)
     return Node(node.name, "Placeholder", (), {"dtype": kind, "shape": size}, node.device)
 
