@@ -8,11 +8,10 @@ from typing import Any
 
 from octavo.graph import Graph, const_node, from_def, rewire
 from octavo.graph.tensors import Array
-from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.int8.node_names import is_correction
 from octavo.quantize_graph.quantize import quantize
-from octavo.recipe import Recipe
+from octavo.recipe import Recipe, Target
 from octavo.runtime.session import GraphSession
 from octavo.tensorflow import import_tensorflow
 

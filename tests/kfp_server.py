@@ -126,6 +126,10 @@ def page(entries: list[Any], query: dict[str, str], kind: str, name: str) -> Any
     return getattr(api, kind)(**{name: entries[start:stop]}, total_size=len(entries), **following)
 
 
+TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": int | float, "BOOLEAN": bool}
+"""What the server takes for a parameter of each kind."""
+
+
 class Service:
     """The verbs, each a method that takes the state, the path's parts, the query and the body."""
 
@@ -288,6 +292,10 @@ class Service:
         unknown = set(given.runtime_config.parameters or {}) - set(wanted)
         if unknown:
             raise RefusalError(400, f"Invalid input error: Unrecognized input parameter: {min(unknown)}")
+        for name, value in (given.runtime_config.parameters or {}).items():
+            kind = wanted[name]["parameterType"]
+            if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):
+                raise RefusalError(400, f"Invalid input error: input parameter {name} requires type {kind}")
 
     def _of_namespace(self, entries: dict[str, Any], query: dict[str, str]) -> list[Any]:
         namespace = query.get("namespace", "")

@@ -34,6 +34,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Target = Literal["fused", "public"]
+"""The op sets that INT8 graphs are written with."""
+
 Algorithm = Literal["order_statistic", "min_max", "moving_average", "percentile", "kl", "mse"]
 """How the range of an activation follows from the batches."""
 
@@ -136,7 +139,7 @@ class Recipe(_Part):
     bias_correction: bool = True
     equalize_weights: bool = False
     split_concats: bool = True
-    target: Literal["fused", "public"] = "fused"
+    target: Target = "fused"
     calibration: Calibration = Calibration()
 
     @field_validator("excluded_nodes")

@@ -29,7 +29,9 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
     return pipeline, platform
 
 
-@pytest.mark.parametrize("name", ["README.md", "components/README.md", "docs/images/pipeline.svg"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "components/README.md", "docs/architecture.md", "docs/images/pipeline.svg"]
+)
 def test_a_generated_file_is_current(files: dict[Path, str], name: str) -> None:
     assert (ROOT / name).read_text() == files[ROOT / name], "run `make docs` and check in the result"
 

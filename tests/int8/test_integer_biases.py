@@ -9,10 +9,9 @@ import pytest
 from graphs import build, freeze, run
 from octavo.graph import Graph, const_value
 from octavo.int8.integer_biases import with_integer_biases
-from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import quantize
-from octavo.recipe import Recipe
+from octavo.recipe import Recipe, Target
 
 
 def weights(*shape: int, seed: int = 0) -> np.ndarray:

@@ -11,9 +11,8 @@ from examples import example
 from graphs import Stages, build, quantized, run
 from octavo.graph import Graph, const_node
 from octavo.graph.attrs import string_list_attr
-from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
-from octavo.recipe import Recipe
+from octavo.recipe import Recipe, Target
 
 Body = Callable[[Any, Any], Any]
 

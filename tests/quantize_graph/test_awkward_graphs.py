@@ -17,9 +17,8 @@ from int8_runs import run_apart
 from octavo.documents.decisions import Decision
 from octavo.errors import GraphError
 from octavo.graph import Graph
-from octavo.int8.kernels import Target
 from octavo.quantize_graph.quantize import quantize
-from octavo.recipe import Recipe
+from octavo.recipe import Recipe, Target
 
 Body = Callable[[Any, Any], Any]
 SHAPE = (None, 8, 8, 4)

@@ -9,6 +9,7 @@ import pytest
 
 from octavo.errors import EnvironmentFault
 from octavo.graph import Graph, Node
+from octavo.recipe import Target
 from octavo.runtime import environment, machine
 
 WITH_VNNI = "model name : New\nflags : sse2 avx512_vnni\n"
@@ -66,7 +67,7 @@ def test_with_onednn_off_the_fused_ops_run_and_the_public_ones_are_refused() -> 
 
 @pytest.mark.parametrize("target", ["fused", "public"])
 def test_a_processor_without_int8_instructions_is_refused(
-    target: environment.Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     use_processor(monkeypatch, tmp_path, WITHOUT_VNNI)
     with pytest.raises(EnvironmentFault, match=r"\(Old\) has none of AVX512-VNNI, AVX-VNNI, AMX-INT8.*wrong"):

@@ -9,7 +9,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -631,3 +631,24 @@ def test_a_number_with_a_fraction_is_not_cut_to_a_whole_one(value: object) -> No
     recipe = {"calibration": {"percentile": 99.99999}}
     assert checked({"recipe": recipe}, {"recipe": Wanted()}) == {"recipe": '{"calibration": {"percentile": 99.99999}}'}
     assert checked({"tolerance": "0.1"}, {"tolerance": Wanted("NUMBER_DOUBLE")}) == {"tolerance": 0.1}
+
+
+@pytest.mark.parametrize(("value", "sent"), [(True, True), (False, False), ("true", True), ("False", False)])
+def test_a_switch_is_sent_as_the_truth_value_that_the_server_wants(value: object, sent: bool) -> None:
+    assert checked({"reuse": value}, {"reuse": Wanted("BOOLEAN")}) == {"reuse": sent}
+    assert checked({}, {"reuse": Wanted("BOOLEAN", default=sent)}) == {"reuse": sent}
+    assert checked({"reuse": value}, {"reuse": Wanted()}) == {
+        "reuse": str(value) if isinstance(value, str) else str(sent).lower()
+    }
+
+
+@pytest.mark.parametrize("value", ["yes", 1, "", None, [True]])
+def test_a_switch_that_is_neither_true_nor_false_is_refused(value: object) -> None:
+    with pytest.raises(SpecError, match=r"reuse is .*; wanted true or false"):
+        checked({"reuse": value}, {"reuse": Wanted("BOOLEAN")})
+
+
+def test_a_date_in_a_document_is_sent_as_it_is_written() -> None:
+    recipe = {"since": date(2026, 1, 2)}
+
+    assert checked({"recipe": recipe}, {"recipe": Wanted()}) == {"recipe": '{"since": "2026-01-02"}'}

@@ -15,7 +15,7 @@ from intel_graphs import IntelGraph
 from octavo.graph import Graph, const_value
 from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, string_attr
 from octavo.graph.tensors import Array
-from octavo.int8.kernels import Target
+from octavo.recipe import Target
 from octavo.transform_graph.transform import transform
 
 pytestmark = pytest.mark.int8

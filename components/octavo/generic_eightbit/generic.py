@@ -29,8 +29,8 @@ from octavo.generic_eightbit.training_nodes import remove_training_nodes
 from octavo.graph.attrs import bool_attr, dtype_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
+from octavo.graph.quantized import refuse_quantized, with_made
 from octavo.graph.tensors import const_node, const_value
-from octavo.quantize_graph.names import refuse_quantized, with_made
 
 Ends = tuple[str, str]
 """The tensors that hold a range: its low and its high end."""

@@ -22,7 +22,7 @@ from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import const_value
 from octavo.int8.checks import in_loop, no_kernel
-from octavo.quantize_graph.functions import in_functions
+from octavo.int8.functions import in_functions
 from octavo.runtime.shapes import Shape, static_shapes
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})

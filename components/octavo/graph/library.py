@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from octavo.graph.graph import Graph
+from octavo.graph.graph import Graph, Node
+
+
+def function_nodes(graph: Graph) -> Iterator[tuple[str, Node]]:
+    """The nodes inside the functions of a graph's library, each behind its function's name; without inputs."""
+    for function in graph.library.function if graph.library is not None else ():
+        for node in function.node_def:
+            yield function.signature.name, Node(node.name, node.op, (), dict(node.attr), node.device)
 
 
 def without_unused_functions(graph: Graph) -> Graph:

@@ -23,8 +23,8 @@ from octavo.int8.ops import (
     quantized_matmul,
 )
 from octavo.int8.spans import Span
+from octavo.recipe import Target
 
-Target = Literal["fused", "public"]
 Layout = Literal["HWIO", "HWCM", "IO", "OI"]
 
 

@@ -36,13 +36,13 @@ from octavo.graph.sort import execution_order
 from octavo.int8.chain import ANCHORS
 from octavo.int8.corrections import without_unfrozen_corrections
 from octavo.int8.encoding import MIN_MAGNITUDE
-from octavo.int8.kernels import Target
 from octavo.int8.node_names import is_added, true_range
 from octavo.int8.ops import dequantize
 from octavo.int8.rules import average, concat, conv, matmul, moving, pads, pool
 from octavo.int8.rules.rule import Rule
 from octavo.int8.site import Site
 from octavo.int8.spans import constant_scalar
+from octavo.recipe import Target
 
 RULES: tuple[Rule, ...] = (
     *conv.RULES,

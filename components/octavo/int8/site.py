@@ -13,10 +13,11 @@ from octavo.graph.names import fresh_name, producer_name
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.int8.chain import ANCHORS, Chain, climb, const_behind
-from octavo.int8.kernels import Operand, Target
+from octavo.int8.kernels import Operand
 from octavo.int8.node_names import ZERO, kernel_range
 from octavo.int8.ops import Codes
 from octavo.int8.spans import EIGHT_BITS, Span, quantized_dtype, span_of
+from octavo.recipe import Target
 from octavo.runtime.sample_shapes import sample_shapes
 from octavo.runtime.shapes import Shape, static_shapes
 

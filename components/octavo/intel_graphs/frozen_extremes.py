@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import difflib
 
+import numpy as np
+
 from octavo.errors import CalibrationError, SpecError
 from octavo.graph import Graph, const_node
 from octavo.graph.workspace import Edit, Workspace
+from octavo.ranges.extremes import order_statistics
 from octavo.ranges.min_max_log import describe_skipped, read_log_file
-from octavo.transform_graph.transforms.freeze_requantization_ranges import frozen_range
 
 
 def freeze_extremes(graph: Graph, op: str, log: str, *, min_percentile: float, max_percentile: float) -> Graph:
@@ -39,9 +41,9 @@ def freeze_extremes(graph: Graph, op: str, log: str, *, min_percentile: float, m
     space = Workspace(graph)
     for name, values in records.items():
         _check(graph, name, op)
-        pairs = [(value, value) for value in values]
-        low, high = frozen_range(pairs, min_percentile, max_percentile)
-        const = const_node(f"{name}/frozen_{op.lower()}_only", high if op == "Max" else low)
+        seen = np.asarray(values, np.float32)
+        low, high = order_statistics(seen, seen, min_percentile, max_percentile)
+        const = const_node(f"{name}/frozen_{op.lower()}_only", np.float32(high if op == "Max" else low))
         space.apply(Edit(frozenset({name}), (const,), {name: const.name}))
     return space.graph()
 

@@ -16,11 +16,11 @@ from octavo.graph.rewrite import Outcome
 from octavo.graph.sort import execution_order
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE
-from octavo.int8.kernels import Target
 from octavo.int8.ops import Codes, Fusion, dequantize, fused_quantized_conv, public_quantized_conv, quantize_v2
+from octavo.int8.private_buffers import private_codes
 from octavo.int8.spans import Span
 from octavo.intel_graphs.int32_kernels import CONVS, REQUANTIZES, Int32Kernel, int32_kernel
-from octavo.transform_graph.private_buffers import private_codes
+from octavo.recipe import Target
 
 LOG = logging.getLogger(__name__)
 

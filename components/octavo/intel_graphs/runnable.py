@@ -30,8 +30,8 @@ from octavo.graph.tensors import const_value
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE
 from octavo.int8.ops import dequantize, quantize_v2
+from octavo.int8.private_buffers import HOLDING
 from octavo.intel_graphs.int32_kernels import CONVS, MATMULS, int32_kernel
-from octavo.transform_graph.private_buffers import HOLDING
 
 NO_CLIP = 1e30
 """The clip_value_max that stands for none."""

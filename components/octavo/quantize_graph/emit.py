@@ -23,6 +23,7 @@ import numpy as np
 from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
+from octavo.graph.quantized import refuse_quantized, with_made
 from octavo.graph.tensors import const_node
 from octavo.int8.chain import Chain
 from octavo.int8.corrections import correction_nodes
@@ -32,7 +33,6 @@ from octavo.int8.ops import dequantize, quantize_v2, requantization_range
 from octavo.int8.rules.average import MARK
 from octavo.quantize_graph.carriers import carried_inputs
 from octavo.quantize_graph.encodings import SHIFTED, Encoding
-from octavo.quantize_graph.names import refuse_quantized, with_made
 from octavo.quantize_graph.plan import Plan
 from octavo.quantize_graph.weights import quantized_filters
 from octavo.recipe import Recipe

@@ -22,11 +22,11 @@ from octavo.graph.names import producer_name
 from octavo.graph.sort import execution_order
 from octavo.int8.chain import ACTIVATIONS, ADDS, ANCHORS, Chain, climb
 from octavo.int8.checks import check_anchor, in_loop, no_kernel
+from octavo.int8.functions import in_functions
 from octavo.int8.rules.average import AVERAGES, average_of
 from octavo.int8.rules.pool import POOLS
 from octavo.quantize_graph.carriers import ALWAYS, CARRIERS, carried_inputs, carries_floats, check_carrier
 from octavo.quantize_graph.encodings import SIGNED, Encoding, encode, tolerates_shift
-from octavo.quantize_graph.functions import in_functions
 from octavo.quantize_graph.rules import Rules
 from octavo.quantize_graph.signs import non_negative
 from octavo.recipe import Recipe

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Literal
 
 from octavo.errors import EnvironmentFault
 from octavo.graph.graph import Graph, Node
+from octavo.recipe import Target
 from octavo.runtime import machine
 from octavo.tensorflow import import_tensorflow
-
-Target = Literal["fused", "public"]
 
 FUSED_OPS = frozenset({"_FusedQuantizedConv2D", "_FusedQuantizedDepthwiseConv2D", "_QuantizedMatMul"})
 PUBLIC_OPS = frozenset(

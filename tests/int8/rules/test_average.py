@@ -15,12 +15,12 @@ from graphs import Stages, build, quantized
 from octavo.errors import RecipeError
 from octavo.graph import Graph, Node, const_node
 from octavo.graph.attrs import dtype_attr, shape_attr
-from octavo.int8.kernels import Operand, Target
+from octavo.int8.kernels import Operand
 from octavo.int8.ops import Codes
 from octavo.int8.rules.average import Average, average_floats
 from octavo.int8.spans import Span
 from octavo.quantize_graph.quantize import quantize
-from octavo.recipe import Recipe
+from octavo.recipe import Recipe, Target
 from octavo.runtime.session import GraphSession
 
 Body = Callable[[Any, Any], Any]

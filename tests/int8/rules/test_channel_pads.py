@@ -10,9 +10,9 @@ import pytest
 from examples import example, random
 from graphs import Stages, build, quantized, run
 from octavo.graph.graph import Graph
-from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.int8.rules import pads
+from octavo.recipe import Target
 
 Body = Callable[[Any, Any], Any]
 

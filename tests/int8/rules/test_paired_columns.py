@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from examples import random
 from graphs import Stages, build, quantized, run
 from octavo.graph.graph import Graph
-from octavo.int8.kernels import Target
 from octavo.int8.lowering import lower
 from octavo.int8.rules import conv
+from octavo.recipe import Target
 
 Body = Callable[[Any, Any], Any]
 Padding = str | list[list[int]]

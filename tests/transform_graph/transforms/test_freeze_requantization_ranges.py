@@ -10,7 +10,6 @@ from octavo.graph import Graph, const_value
 from octavo.graph.text import to_text
 from octavo.transform_graph.transforms.freeze_requantization_ranges import (
     freeze_requantization_ranges,
-    frozen_range,
 )
 
 GRAPH = """
@@ -78,30 +77,6 @@ def test_what_only_the_range_read_goes(tmp_path: Path) -> None:
     frozen = freeze_requantization_ranges(graph, min_max_log_file=log_of(tmp_path, record("r", 0, 1)))
     assert list(frozen.nodes) == ["x", "r/frozen_min", "r/frozen_max", "y"]
     assert values(frozen, {"x": 3.0})[0] == 4
-
-
-@pytest.mark.parametrize(
-    ("count", "low_at", "high_at"),
-    [(1, 0, 0), (9, 0, 8), (10, 1, 9), (11, 1, 10), (29, 1, 28), (30, 2, 29), (31, 2, 29), (50, 3, 48), (100, 5, 95)],
-)
-def test_the_range_is_an_order_statistic_of_the_batches(count: int, low_at: int, high_at: int) -> None:
-    ranges = [(-float(n), 100.0 + n) for n in range(count)]
-    low, high = frozen_range(ranges, 5.0, 5.0)
-    assert low == sorted(low for low, _ in ranges)[low_at]
-    assert high == 100.0 + high_at
-
-
-@pytest.mark.parametrize(
-    ("percent", "low", "high"),
-    [
-        pytest.param(0.0, 0.0, 9.0, id="extremes"),
-        pytest.param(25.0, 3.0, 8.0, id="halves_round_away_from_zero"),
-        pytest.param(100.0, 9.0, 0.0, id="the_whole_list"),
-    ],
-)
-def test_percentiles(percent: float, low: float, high: float) -> None:
-    found = frozen_range([(float(n), float(n)) for n in range(10)], percent, percent)
-    assert [float(value) for value in found] == [low, high]
 
 
 def test_the_order_of_records_does_not_matter(graph: Graph, tmp_path: Path) -> None:

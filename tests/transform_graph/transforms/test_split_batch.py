@@ -12,7 +12,7 @@ from int8_runs import run_apart
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph
 from octavo.graph.op_defs import is_quantized
-from octavo.int8.kernels import Target
+from octavo.recipe import Target
 from octavo.transform_graph.transforms.split_batch import split_batch
 
 TEXT = """
@@ -33,7 +33,7 @@ def test_batches_of_any_size_give_what_they_gave(parts: int) -> None:
     split = split_batch(graph, parts=parts)
     for size in (1, 2, 3, 4, 7, 16):
         x = random(size, 3)
-        np.testing.assert_allclose(values(split, {"x": x})[0], values(graph, {"x": x})[0], rtol=1e-6)
+        np.testing.assert_allclose(values(split, {"x": x})[0], values(graph, {"x": x})[0], rtol=1e-6, atol=1e-6)
 
 
 def test_each_part_has_ops_of_its_own_and_they_share_the_constants() -> None:
@@ -82,7 +82,7 @@ def test_several_inputs_are_cut_alike_and_several_outputs_joined() -> None:
     graph = graph_of(text, inputs=("x", "ids"), outputs=("s", "h"))
     feeds = {"x": random(5, 3), "ids": np.array([0, 1, 1, 0, 1], np.int32)}
     for old, new in zip(values(graph, feeds), values(split_batch(graph, parts=2), feeds), strict=True):
-        np.testing.assert_allclose(new, old, rtol=1e-6)
+        np.testing.assert_allclose(new, old, rtol=1e-6, atol=1e-6)
 
 
 def test_an_output_that_no_input_decides_stays_one() -> None:

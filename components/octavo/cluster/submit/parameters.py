@@ -90,7 +90,16 @@ def _typed(name: str, value: Any, kind: str) -> Any:
             return float(value)
     except (TypeError, ValueError):
         raise SpecError(f"the parameter {name} is {value!r}; wanted a number") from None
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+    if kind == "BOOLEAN":
+        return _truth(name, value)
+    return json.dumps(value, default=str) if isinstance(value, dict | list | bool) else str(value)
+
+
+def _truth(name: str, value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise SpecError(f"the parameter {name} is {value!r}; wanted true or false")
+    return text == "true"
 
 
 def _whole(value: Any) -> int:

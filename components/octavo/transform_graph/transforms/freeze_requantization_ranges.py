@@ -30,7 +30,6 @@ frozen node read goes with it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 
 import numpy as np
 from pydantic import ValidationError
@@ -41,8 +40,7 @@ from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.spans import SCALAR_OPS
 from octavo.ranges.choose import choose_range
 from octavo.ranges.evidence import Codes, Evidence
-from octavo.ranges.extremes import order_statistics
-from octavo.ranges.min_max_log import MinMaxLog, Ranges, describe_skipped, read_log_file
+from octavo.ranges.min_max_log import MinMaxLog, describe_skipped, read_log_file
 from octavo.recipe import Calibration
 
 RANGE_OPS = frozenset({"RequantizationRange", "RequantizationRangePerChannel"})
@@ -94,15 +92,6 @@ def freeze_requantization_ranges(
         evidence = Evidence(name, ranges, log.histograms.get(name), _codes(graph, name))
         space.apply(_frozen(name, *choose_range(evidence, settings)))
     return space.graph()
-
-
-def frozen_range(
-    ranges: Sequence[tuple[float, float]], min_percentile: float, max_percentile: float
-) -> tuple[np.float32, np.float32]:
-    """The range that stands for those of the batches, by the order statistics that the module's text gives."""
-    extremes = Ranges.of(ranges)
-    low, high = order_statistics(extremes.lows, extremes.highs, min_percentile, max_percentile)
-    return np.float32(low), np.float32(high)
 
 
 def _settings(**fields: object) -> Calibration:

@@ -7,7 +7,7 @@ from typing import cast
 from octavo.errors import SpecError
 from octavo.graph.graph import Graph
 from octavo.graph.rewrite import Outcome
-from octavo.int8.kernels import Target
+from octavo.recipe import Target
 
 
 def fuse_quantized_conv_and_requantize(graph: Graph, *, target: str = "", bias: str = "float32") -> Outcome:
