@@ -10,7 +10,6 @@ import pytest
 from examples import example
 from graphs import Stages, build, quantized, run
 from octavo.graph import Graph, const_node
-from octavo.graph.attrs import string_list_attr
 from octavo.int8.lowering import lower
 from octavo.recipe import Recipe, Target
 
@@ -225,7 +224,7 @@ def test_rounding_to_unsigned_codes_is_a_kernels_relu_unless_it_sums() -> None:
     fused = ["-".join(node.texts("fused_ops")) for node in kernels]
     assert Counter(fused) == {"BiasAdd-Requantize": 3, "BiasAdd-Sum-Relu-Requantize": 1}
     unsigned = [node for node in kernels if node.dtype("out_type") == "quint8"]
-    relu = string_list_attr(["BiasAdd", "Relu", "Requantize"])
+    relu = ("BiasAdd", "Relu", "Requantize")
     spelled_out = {n.name: n.with_attrs(fused_ops=relu) for n in unsigned if "Sum" not in n.texts("fused_ops")}
     assert len(spelled_out) == 3
     nodes = [spelled_out.get(name, node) for name, node in stages.int8.nodes.items()]

@@ -22,7 +22,8 @@ import numpy as np
 from octavo.calibrate.mean_errors import MeanError
 from octavo.calibrate.means import with_means
 from octavo.errors import CalibrationError
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attr_proto import attr_bytes
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node, follow, rewire
 from octavo.graph.names import fresh_name, output_index
 from octavo.graph.tensors import const_node
@@ -120,7 +121,7 @@ def _equal_constants(graph: Graph) -> Iterator[tuple[str, str]]:
     first: dict[bytes, str] = {}
     for node in graph.nodes.values():
         if node.op == "Const" and not node.inputs and node.dtype("dtype") == "int32":
-            stays = first.setdefault(node.attrs["value"].SerializeToString(deterministic=True), node.name)
+            stays = first.setdefault(attr_bytes(node.tensor("value")), node.name)
             if stays != node.name:
                 yield node.name, stays
 
@@ -163,4 +164,4 @@ def _at_most_zero(graph: Graph, name: str, low: str, zero: str) -> Node | None:
         tensor = flat.data_inputs[0]
     if graph.producer(tensor).op in NOT_NEGATIVE:
         return None
-    return Node(f"{name}/observed_min", "Minimum", (zero, low), {"T": dtype_attr("float32")})
+    return Node(f"{name}/observed_min", "Minimum", (zero, low), {"T": DType("float32")})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.runtime.session import GraphSession
 from octavo.runtime.trial import sample_feeds
@@ -73,4 +73,4 @@ def _sized(node: Node) -> Node:
     shape = _shape(node)
     if shape is None or not _is_guessed(node):
         return node
-    return node.with_attrs(shape=shape_attr((shape[0], *(n or GUESSED_SIZE for n in shape[1:3]), shape[3])))
+    return node.with_attrs(shape=TensorShape((shape[0], *(n or GUESSED_SIZE for n in shape[1:3]), shape[3])))

@@ -160,4 +160,4 @@ def _info(message: Any) -> TensorInfo:
     import tensorflow as tf
 
     dtype = tf.dtypes.as_dtype(message.dtype).base_dtype.name
-    return TensorInfo(canonical(message.name), dtype, read_shape(message.tensor_shape))
+    return TensorInfo(canonical(message.name), dtype, read_shape(message.tensor_shape).known)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import dtype_name
+from octavo.graph.attrs import numbered_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import output_index
-from octavo.graph.registry import op_def
+from octavo.graph.registry import default_attrs, op_def
 
 SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 MERGES = frozenset({"Merge", "RefMerge", "_XlaMerge"})
@@ -24,11 +24,8 @@ def is_quantized(op: str) -> bool:
 
 def with_default_attrs(node: Node) -> Node:
     """The node with every attribute that its definition has a default for and it leaves out."""
-    definition = op_def(node.op)
-    if definition is None:
-        return node
-    missing = {a.name: a.default_value for a in definition.attr if a.HasField("default_value")}
-    return node if missing.keys() <= node.attrs.keys() else node.with_attrs(**{**missing, **node.attrs})
+    defaults = default_attrs(node.op)
+    return node if defaults.keys() <= node.attrs.keys() else node.with_attrs(**{**defaults, **node.attrs})
 
 
 def output_dtypes(node: Node) -> tuple[str, ...]:
@@ -53,5 +50,6 @@ def _dtypes_of(node: Node, output: Any) -> tuple[str, ...]:
     if output.type_list_attr:
         return node.dtypes(output.type_list_attr)
     count = node.integer(output.number_attr) if output.number_attr else 1
-    dtype = node.dtype(output.type_attr) if output.type_attr else dtype_name(output.type)
+    declared = numbered_dtype(output.type)
+    dtype = declared.base if declared else node.dtype(output.type_attr)
     return (dtype,) * count

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from octavo.graph.attr_proto import read_attr
+from octavo.graph.attrs import Attrs
+
 
 @cache
 def op_def(op: str) -> Any:
@@ -15,8 +18,8 @@ def op_def(op: str) -> Any:
 
 
 @cache
-def default_attr(op: str, attr: str) -> Any:
-    """What an op type's attribute is where a node leaves it out; None when it has no default."""
+def default_attrs(op: str) -> Attrs:
+    """What an op type's attributes are where a node leaves them out, those without a default left out."""
     definition = op_def(op)
-    declared = next((a for a in definition.attr if a.name == attr), None) if definition else None
-    return declared.default_value if declared and declared.HasField("default_value") else None
+    declared = definition.attr if definition is not None else ()
+    return {attr.name: read_attr(attr.default_value) for attr in declared if attr.HasField("default_value")}

@@ -166,4 +166,4 @@ def _filter_shape(graph: Graph, anchor: Node) -> tuple[int, ...] | None:
     const = const_behind(graph, node.name)
     if const is None:
         return None
-    return tuple(dim.size for dim in const.tensor("value").tensor_shape.dim)
+    return const.tensor("value").sizes

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
@@ -74,5 +74,5 @@ def _channels(graph: Graph, correction: Node) -> int:
 
 
 def _mean(name: str, tensor: str, axes: str, *, keep_dims: bool) -> Node:
-    attrs = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(keep_dims)}
+    attrs = {"T": DType("float32"), "Tidx": DType("int32"), "keep_dims": keep_dims}
     return Node(name, "Mean", (tensor, axes), attrs)

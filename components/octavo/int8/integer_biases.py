@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr, dtype_list_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -91,10 +91,10 @@ def _first_range(node: Node) -> int:
 
 
 def _with_qint32_bias(node: Node) -> Node:
-    node = node.with_attrs(Tbias=dtype_attr("qint32"))
+    node = node.with_attrs(Tbias=DType("qint32"))
     if node.op not in FUSED_CONVS:
         return node
     kinds = [node.dtype("Tinput"), "qint8", "qint32"]
     if "Sum" in node.texts("fused_ops"):
         kinds.append(node.dtype("Tsummand"))
-    return node.with_attrs(Tdevice_inputs=dtype_list_attr(kinds))
+    return node.with_attrs(Tdevice_inputs=tuple(map(DType, kinds)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from octavo.documents.decisions import Decisions
 from octavo.graph import Graph, Node, const_value, producer_name
-from octavo.graph.attrs import read_dtype
+from octavo.graph.attrs import DType
 from octavo.int8.node_names import entry_tensor, is_added, kernel_range, origin, true_range
 
 BOOKKEEPING = frozenset(
@@ -48,9 +48,8 @@ def other_float_ops(graph: Graph, decisions: Decisions) -> dict[str, int]:
 
 def computes_in_float(node: Node) -> bool:
     """Whether a node does arithmetic on floating-point numbers."""
-    dtype = node.attrs.get("T")
-    typed = dtype is not None and dtype.WhichOneof("value") == "type"  # IdentityN's T is a list
-    return node.op not in BOOKKEEPING and typed and read_dtype(dtype) in FLOATS
+    dtype = node.attrs.get("T")  # a list in IdentityN
+    return node.op not in BOOKKEEPING and isinstance(dtype, DType) and dtype.base in FLOATS
 
 
 def ranges(graph: Graph) -> tuple[Range, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.frames import placing_edges
 from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
@@ -107,7 +107,7 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     nodes = [_with_names(node, names) for node in graph.nodes.values()]
     for tensor, name in zip(constant.outputs, outputs, strict=True):
         source = _behind_identity(graph, canonical(tensor.name))
-        nodes.append(Node(name, "Identity", (_renamed(source, names),), {"T": dtype_attr(tensor.dtype.name)}))
+        nodes.append(Node(name, "Identity", (_renamed(source, names),), {"T": DType(tensor.dtype.name)}))
     whole = replace(graph, nodes={}).with_nodes(nodes).with_ends(inputs, outputs)
     cut = without_idle_control_edges(whole).without_dead_nodes()
     variables = frozenset(names[name] for name in captures if name in names)

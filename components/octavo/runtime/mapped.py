@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from octavo.graph.attrs import shape_attr, string_attr
 from octavo.graph.graph import Graph, Node
 
 LEAST_BYTES = 1 << 14
@@ -49,11 +48,10 @@ def _content(node: Node) -> bytes | None:
     """A large constant's value; None of other nodes."""
     if node.op != "Const" or "value" not in node.attrs or node.dtype("dtype") not in MAPPED:
         return None
-    content: bytes = node.tensor("value").tensor_content
+    content = node.tensor("value").content
     return content if len(content) >= LEAST_BYTES else None
 
 
 def _mapped(node: Node, file: str) -> Node:
-    sizes = [dim.size for dim in node.tensor("value").tensor_shape.dim]
-    attrs = {"dtype": node.attrs["dtype"], "shape": shape_attr(sizes), "memory_region_name": string_attr(file)}
+    attrs = {"dtype": node.attrs["dtype"], "shape": node.tensor("value").shape, "memory_region_name": file}
     return Node(node.name, "ImmutableConst", node.inputs, attrs, node.device)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.runtime.shapes import Shape, static_shapes
 
@@ -34,4 +34,4 @@ def _with_batch(placeholder: Node) -> Node:
     shape = placeholder.shape("shape")
     if not shape or shape[0] is not None:
         return placeholder
-    return placeholder.with_attrs(shape=shape_attr([SAMPLE_BATCH, *shape[1:]]))
+    return placeholder.with_attrs(shape=TensorShape((SAMPLE_BATCH, *shape[1:])))

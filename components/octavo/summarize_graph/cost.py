@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.proto import to_def
@@ -62,7 +62,7 @@ def _one_example(node: Node) -> Node:
     shape = node.shape("shape")
     if not shape or shape[0] is not None:
         return node
-    return node.with_attrs(shape=shape_attr((1, *shape[1:])))
+    return node.with_attrs(shape=TensorShape((1, *shape[1:])))
 
 
 def bytes_by_op(graph: Graph, parameters: Mapping[str, int]) -> dict[str, int]:

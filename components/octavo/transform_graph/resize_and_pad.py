@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import Attrs, string_attr
+from octavo.graph.attrs import Attrs
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import Match, Op, Pattern, Value, op
@@ -73,7 +73,7 @@ def resize_and_conv(shapes: Shapes) -> Rule:
         _check(m, shapes)
         name = m.graph.fresh_name(f"{m['conv'].name}_dummy_paddings")
         paddings = const_node(name, np.zeros((4, 2), np.int32))
-        attrs = {**_resize(m), "mode": string_attr("REFLECT")}
+        attrs = {**_resize(m), "mode": "REFLECT"}
         return _fused(m, "FusedResizeAndPadConv2D", (m.tensors["x"], m.tensors["size"]), paddings, attrs)
 
     return fuse_resize_and_conv

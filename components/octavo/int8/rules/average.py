@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.tensors import const_node, const_value
@@ -136,5 +136,5 @@ def _flattened(name: str, tensor: str, average: Average, dtype: str) -> list[Nod
     if not average.flat:
         return []
     shape = const_node(f"{name}_flat_shape", np.array([-1, average.channels], np.int32))
-    attrs = {"T": dtype_attr(dtype), "Tshape": dtype_attr("int32")}
+    attrs = {"T": DType(dtype), "Tshape": DType("int32")}
     return [shape, Node(name, "Reshape", (tensor, shape.name), attrs)]

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -77,8 +77,8 @@ def packed_pad(site: Site, name: str, op: Node) -> Lowered:
     sizes, dtype = np.array(shape[1:], np.int32), data.span.dtype
     grouped = const_node(f"{name}_grouped_shape", np.array([-1, *sizes[:-1], sizes[-1] // CODES, CODES], np.int32))
     wide = const_node(f"{name}_shape", np.array([-1, *(sizes + paddings[1:].sum(axis=1))], np.int32))
-    integers = {"T": dtype_attr("int32"), "Tpaddings": op.attrs["Tpaddings"]}
-    reshape = {"T": dtype_attr(dtype), "Tshape": dtype_attr("int32")}
+    integers = {"T": DType("int32"), "Tpaddings": op.attrs["Tpaddings"]}
+    reshape = {"T": DType(dtype), "Tshape": DType("int32")}
     nodes = [
         grouped,
         wide,

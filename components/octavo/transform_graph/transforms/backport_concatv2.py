@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from octavo.graph import Graph, Node
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.names import fresh_name
 
 
@@ -38,7 +38,7 @@ def _backported(graph: Graph, node: Node) -> Iterator[Node]:
             fresh_name(f"{node.name}/axis", graph.nodes),
             "Cast",
             (axis,),
-            {"SrcT": node.attr("Tidx"), "DstT": dtype_attr("int32")},
+            {"SrcT": node.attr("Tidx"), "DstT": DType("int32")},
             node.device,
         )
         yield cast

@@ -28,7 +28,6 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import int_list_attr, string_attr
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import Match, Value, op
@@ -115,8 +114,8 @@ def _padded(conv: Node, sides: Sides, *, filters_size: tuple[int, int]) -> Node:
     elif sides == _same(*filters_size):
         kind = "SAME"
     else:
-        attrs["explicit_paddings"] = int_list_attr([0, 0, *sides[0], *sides[1], 0, 0])
-    return replace(conv, attrs={**attrs, "padding": string_attr(kind)})
+        attrs["explicit_paddings"] = (0, 0, *sides[0], *sides[1], 0, 0)
+    return replace(conv, attrs={**attrs, "padding": kind})
 
 
 def _size(weights: Array, dimension: int, block: tuple[int, int]) -> int:

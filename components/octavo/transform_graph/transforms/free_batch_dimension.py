@@ -29,7 +29,7 @@ import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph import Graph, Node, const_node, const_value, producer_name
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import is_quantized
 from octavo.graph.rewrite import Outcome
@@ -91,7 +91,7 @@ def _freed(graph: Graph, names: Collection[str], shapes: Mapping[str, Shape]) ->
     for name in names:
         sizes = graph.nodes[name].shape("shape")
         assert sizes is not None
-        free = graph.nodes[name].with_attrs(shape=shape_attr([None, *sizes[1:]]))
+        free = graph.nodes[name].with_attrs(shape=TensorShape((None, *sizes[1:])))
         space.apply(Edit(frozenset({name}), (free,)))
     for reshape in (node for name in graph.fed_by(names) if (node := graph.nodes[name]).op == "Reshape"):
         old = graph.producer(reshape.data_inputs[1])

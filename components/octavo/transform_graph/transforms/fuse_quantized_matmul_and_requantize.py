@@ -41,7 +41,6 @@ from __future__ import annotations
 import numpy as np
 
 from octavo.graph import Graph, const_node
-from octavo.graph.attrs import string_attr
 from octavo.graph.miss import Miss
 from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import const_dtype
@@ -81,4 +80,4 @@ def _fused(space: Workspace, found: Requantized) -> Edit:
     )
     mode = kernel.node.text("input_quant_mode")
     drop = frozenset({found.name, *(each.name for each in dequantizes)})
-    return Edit(drop, (low, high, node.with_attrs(input_quant_mode=string_attr(mode)), *dequantizes))
+    return Edit(drop, (low, high, node.with_attrs(input_quant_mode=mode), *dequantizes))

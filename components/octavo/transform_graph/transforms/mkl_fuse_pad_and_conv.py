@@ -48,7 +48,7 @@ import logging
 from dataclasses import replace
 
 from octavo.graph import Graph, Node, const_node, const_value
-from octavo.graph.attrs import dtype_attr, int_list_attr
+from octavo.graph.attrs import DType
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import only_reader
 from octavo.graph.rewrite import Outcome
@@ -143,13 +143,13 @@ def _kernel(
         const_node(f"{name}/pad_fusion_filter_max", quantized.high),
     )
     attrs = {
-        "Tinput": dtype_attr("quint8"),
-        "Tfilter": dtype_attr("qint8"),
-        "out_type": dtype_attr("qint32"),
+        "Tinput": DType("quint8"),
+        "Tfilter": DType("qint8"),
+        "out_type": DType("qint32"),
         "strides": conv.attrs["strides"],
         "padding": conv.attrs["padding"],
         "dilations": conv.attr("dilations"),
-        "padding_list": int_list_attr(paddings),
+        "padding_list": tuple(paddings),
     }
     data, low, high = codes.data_inputs
     inputs = (data, filters[0].name, bias, low, high, filters[1].name, filters[2].name)
@@ -159,6 +159,6 @@ def _kernel(
 def _requantized(quantize: Node, kernel: str) -> tuple[Node, Node]:
     """The range of a kernel's result and its Requantize, in the place of a QuantizeV2."""
     ranges = requantization_range(f"{quantize.name}/pad_fusion_requantization_range", kernel)
-    attrs = {"Tinput": dtype_attr("qint32"), "out_type": dtype_attr("quint8")}
+    attrs = {"Tinput": DType("qint32"), "out_type": DType("quint8")}
     inputs = (kernel, f"{kernel}:1", f"{kernel}:2", ranges.name, f"{ranges.name}:1", *quantize.control_inputs)
     return ranges, Node(quantize.name, "Requantize", inputs, attrs)

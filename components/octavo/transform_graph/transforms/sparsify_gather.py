@@ -37,7 +37,7 @@ import numpy as np
 
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, const_value, output_index
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.pattern import Match, Value, op
@@ -139,7 +139,7 @@ def _table(graph: Workspace, weight: Node, rows: Array) -> tuple[Node, ...]:
     names = [
         graph.fresh_name(f"{weight.name}/{what}") for what in ("indices", "values", "HashTable", "InitializeTable")
     ]
-    int64, float32 = dtype_attr("int64"), dtype_attr("float32")
+    int64, float32 = DType("int64"), DType("float32")
     return (
         const_node(names[0], keys.astype(np.int64)),
         const_node(names[1], values),
@@ -153,18 +153,18 @@ def _lookup(m: Match, table: str, edges: tuple[str, ...]) -> tuple[Node, ...]:
     gather, ids = m["gather"], m.tensors["ids"]
     nodes = []
     if gather.dtype("Tindices") != "int64":
-        attrs = {"SrcT": gather.attrs["Tindices"], "DstT": dtype_attr("int64")}
+        attrs = {"SrcT": gather.attrs["Tindices"], "DstT": DType("int64")}
         nodes.append(Node(m.graph.fresh_name(f"{gather.name}/Cast"), "Cast", (ids,), attrs, gather.device))
         ids = nodes[0].name
     names = [m.graph.fresh_name(f"{gather.name}/{n}") for n in ("Const", "LookupTableFind", "ExpandDims/Const")]
-    found = {"Tin": dtype_attr("int64"), "Tout": dtype_attr("float32")}
+    found = {"Tin": DType("int64"), "Tout": DType("float32")}
     control = tuple(dict.fromkeys(edges))
     return (
         *nodes,
         const_node(names[0], np.float32(0)),
         Node(names[1], "LookupTableFindV2", (table, ids, names[0], *control), found, gather.device),
         const_node(names[2], np.int32(-1)),
-        Node(gather.name, "ExpandDims", (names[1], names[2]), {"T": dtype_attr("float32")}, gather.device),
+        Node(gather.name, "ExpandDims", (names[1], names[2]), {"T": DType("float32")}, gather.device),
     )
 
 
