@@ -94,6 +94,14 @@ def array_of(tensor: Tensor) -> npt.NDArray[Any]:
     return value[value.dtype.names[0]] if value.dtype.names else value
 
 
+def dtype_enum(dtype: str) -> tuple[str, int]:
+    """A dtype's name and number among TensorFlow's messages: ("DT_FLOAT", 1)."""
+    from tensorflow.core.framework import types_pb2
+
+    number = _number(dtype)
+    return types_pb2.DataType.Name(number), number
+
+
 @lru_cache(maxsize=4096)
 def _read(content: bytes) -> Any:
     message = _attr_value()

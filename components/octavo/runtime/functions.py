@@ -21,6 +21,7 @@ from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
+from octavo.graph.registry import op_def
 from octavo.tensorflow import first_line, import_tensorflow, quiet_tensorflow
 
 WRITES = re.compile(r"Assign\w*VariableOp|Resource(Scatter|Apply|SparseApply)")
@@ -176,10 +177,9 @@ def without_idle_control_edges(graph: Graph) -> Graph:
     What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now. Edges that
     keep a node in its loop or branch stay.
     """
-    from tensorflow.python.framework import op_def_registry
 
     def acts(op: str) -> bool:
-        definition = op_def_registry.get(op)
+        definition = op_def(op)
         return definition is None or (definition.is_stateful and op != "Placeholder")
 
     waited_for = _reached(graph, [node.name for node in graph.nodes.values() if acts(node.op)])
