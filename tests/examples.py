@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import dtype_attr, int_attr, int_list_attr, shape_attr, string_attr
-from octavo.graph.op_defs import op_def
+from octavo.graph.attrs import DType, TensorShape
+from octavo.graph.registry import op_def
 from octavo.graph.tensors import Array
 from octavo.graph.text import parse_graph
 from octavo.runtime.session import GraphSession
@@ -54,16 +54,16 @@ def _filled(node: Node) -> Node:
         if attr.name not in node.attrs and not attr.HasField("default_value"):
             missing[attr.name] = _guess(node, attr)
     if node.op == "Placeholder" and "shape" not in node.attrs:
-        missing["shape"] = shape_attr(None)
+        missing["shape"] = TensorShape(unknown_rank=True)
     return node.with_attrs(**missing)
 
 
 def _guess(node: Node, attr: Any) -> Any:
     if attr.type == "type":
-        return dtype_attr("qint32" if node.op == "RequantizationRange" else "float32")
+        return DType("qint32" if node.op == "RequantizationRange" else "float32")
     if attr.type == "int":
-        return int_attr(len(node.data_inputs) - 1)  # the N of ConcatV2
+        return len(node.data_inputs) - 1  # the N of ConcatV2
     if attr.type == "string":
-        return string_attr("VALID" if attr.name == "padding" else "")
+        return "VALID" if attr.name == "padding" else ""
     assert attr.name == "strides", f"no guess for the attribute {attr.name} of {node.op}"
-    return int_list_attr([1, 1, 1, 1])
+    return (1, 1, 1, 1)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, int_attr, int_list_attr, shape_attr, string_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.graph.tensors import Array
 
-FLOAT = {"T": dtype_attr("float32")}
-UNIT = int_list_attr((1, 1, 1, 1))
+FLOAT = {"T": DType("float32")}
+UNIT = (1, 1, 1, 1)
 
 
 @dataclass
@@ -28,7 +29,7 @@ class IntelGraph:
 
     def placeholder(self, name: str, shape: tuple[int | None, ...]) -> str:
         """A float input, in both graphs."""
-        attrs = {"dtype": dtype_attr("float32"), "shape": shape_attr(shape)}
+        attrs = {"dtype": DType("float32"), "shape": TensorShape(tuple(shape))}
         return self._both(Node(name, "Placeholder", (), attrs))
 
     def op(self, name: str, op: str, *inputs: str, **attrs: object) -> str:
@@ -44,14 +45,14 @@ class IntelGraph:
         prefix = f"{reader}_eightbit"
         self._add(const_node(f"{prefix}_reshape_dims", np.array([-1], np.int32)), (f"^{x}",))
         self._add(const_node(f"{prefix}_reduction_dims", np.array([0], np.int32)), (f"^{x}",))
-        shape = {**FLOAT, "Tshape": dtype_attr("int32")}
-        reduce = {**FLOAT, "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
+        shape = {**FLOAT, "Tshape": DType("int32")}
+        reduce = {**FLOAT, "Tidx": DType("int32"), "keep_dims": False}
         self._add(Node(f"{prefix}_reshape_{x}", "Reshape", (x, f"{prefix}_reshape_dims"), shape))
         for end in ("min", "max"):
             inputs = (f"{prefix}_reshape_{x}", f"{prefix}_reduction_dims")
             self._add(Node(f"{prefix}_{end}_{x}", end.title(), inputs, reduce))
-        attrs = {"T": dtype_attr("quint8"), "mode": string_attr(mode)}
-        attrs["round_mode"] = string_attr("HALF_TO_EVEN" if mode == "SCALED" else "HALF_AWAY_FROM_ZERO")
+        attrs = {"T": DType("quint8"), "mode": mode}
+        attrs["round_mode"] = "HALF_TO_EVEN" if mode == "SCALED" else "HALF_AWAY_FROM_ZERO"
         ends = (f"{prefix}_min_{x}", f"{prefix}_max_{x}")
         self._add(Node(f"{prefix}_quantize_{x}", "QuantizeV2", (x, *ends), attrs))
         self.codes[x] = (f"{prefix}_quantize_{x}", "quint8")
@@ -80,8 +81,8 @@ class IntelGraph:
         kind += ("Sum" if summand else "") + ("AndRelu" if relu else "")
         inputs = [codes, f"{name}/w_qint8_const", *([f"{name}/b"] if bias is not None else [])]
         inputs += [f"{codes}:1", f"{codes}:2", f"{name}/w_min", f"{name}/w_max", *([summand] if summand else [])]
-        attrs = {"Tinput": dtype_attr(dtype), "Tfilter": dtype_attr("qint8"), "out_type": dtype_attr("qint32")}
-        attrs |= {"strides": UNIT, "dilations": UNIT, "padding": string_attr(padding)}
+        attrs: dict[str, Any] = {"Tinput": DType(dtype), "Tfilter": DType("qint8"), "out_type": DType("qint32")}
+        attrs |= {"strides": UNIT, "dilations": UNIT, "padding": padding}
         kernel = f"{name}_eightbit_quantized_{'depthwise_' if depthwise else ''}conv"
         self._add(Node(kernel, op or kind, tuple(inputs), attrs))
         self._requantized(name, kernel, last, relu, per_channel=self.per_channel or depthwise)
@@ -98,9 +99,9 @@ class IntelGraph:
             self.quantize(x, name, mode=mode)
         codes = self.codes[x][0]
         self._weights(name, weights, depthwise=False, per_channel=False)
-        attrs = {"T1": dtype_attr("quint8"), "T2": dtype_attr("qint8"), "Toutput": dtype_attr("qint32")}
-        attrs |= {"input_quant_mode": string_attr(mode)}
-        attrs |= {} if relu else {"Tbias": dtype_attr("float32")}
+        attrs: dict[str, Any] = {"T1": DType("quint8"), "T2": DType("qint8"), "Toutput": DType("qint32")}
+        attrs |= {"input_quant_mode": mode}
+        attrs |= {} if relu else {"Tbias": DType("float32")}
         kernel = f"{name}_eightbit_quantized_mat_mul"
         inputs = (codes, f"{name}/w_qint8_const", f"{name}/b", f"{codes}:1", f"{codes}:2", f"{name}/w_min")
         kind = "QuantizedMatMulWithBias" + ("AndRelu" if relu else "")
@@ -110,22 +111,22 @@ class IntelGraph:
 
     def pool(self, name: str, x: str) -> str:
         """A 2x2 MaxPool of stride 1."""
-        window = {"ksize": int_list_attr((1, 2, 2, 1)), "strides": UNIT, "padding": string_attr("SAME")}
+        window = {"ksize": (1, 2, 2, 1), "strides": UNIT, "padding": "SAME"}
         self._twin(Node(name, "MaxPool", (x,), {**FLOAT, **window}))
         codes, dtype = self.codes[x]
         made = Node(f"{name}_eightbit_quantized", "QuantizedMaxPool", (codes, f"{codes}:1", f"{codes}:2"), window)
-        self._add(made.with_attrs(T=dtype_attr(dtype)))
+        self._add(made.with_attrs(T=DType(dtype)))
         return self._dequantized(name, made.name, dtype, "SCALED")
 
     def concat(self, name: str, *parts: str) -> str:
         """A concat of the channels."""
         self._both(const_node(f"{name}/axis", np.int32(3)))
-        counts = {"N": int_attr(len(parts)), "Tidx": dtype_attr("int32")}
+        counts = {"N": len(parts), "Tidx": DType("int32")}
         self._twin(Node(name, "ConcatV2", (*parts, f"{name}/axis"), {**FLOAT, **counts}))
         codes = [self.codes[part][0] for part in parts]
         inputs = (*codes, f"{name}/axis", *(f"{c}:1" for c in codes), *(f"{c}:2" for c in codes))
         made = Node(f"{name}_eightbit_quantized_concatv2", "QuantizedConcatV2", inputs, counts)
-        self._add(made.with_attrs(T=dtype_attr("quint8")))
+        self._add(made.with_attrs(T=DType("quint8")))
         return self._dequantized(name, made.name, "quint8", "SCALED")
 
     def graphs(self, *outputs: str) -> tuple[Graph, Graph]:
@@ -146,7 +147,7 @@ class IntelGraph:
         padding: str,
         depthwise: bool,
     ) -> str:
-        window = {"strides": UNIT, "padding": string_attr(padding)}
+        window = {"strides": UNIT, "padding": padding}
         self._twin(const_node(f"{name}/w", weights))
         op = "DepthwiseConv2dNative" if depthwise else "Conv2D"
         last = self._twin(Node(name, op, (x, f"{name}/w"), {**FLOAT, **window}))
@@ -172,20 +173,20 @@ class IntelGraph:
         ranges, made = f"{name}_eightbit_requant_range", f"{name}_eightbit_requantize"
         dtype = "quint8" if relu or (self.legacy and not per_channel) else "qint8"
         if per_channel:
-            clip = float_attr(6.0 if relu == "Relu6" else 1e30)
-            attrs = {"T": dtype_attr("qint32"), "clip_value_max": clip}
+            clip = 6.0 if relu == "Relu6" else 1e30
+            attrs = {"T": DType("qint32"), "clip_value_max": clip}
             self._add(Node(ranges, "RequantizationRangePerChannel", codes, attrs))
-            attrs = {"T": dtype_attr("qint32"), "out_type": dtype_attr(dtype)}
+            attrs = {"T": DType("qint32"), "out_type": DType(dtype)}
             self._add(Node(made, "RequantizePerChannel", (*codes, ranges, f"{ranges}:1"), attrs))
         else:
-            attrs = {"Tinput": dtype_attr("qint32")}
+            attrs = {"Tinput": DType("qint32")}
             self._add(Node(ranges, "RequantizationRange", codes, attrs))
-            attrs = {**attrs, "out_type": dtype_attr(dtype)}
+            attrs = {**attrs, "out_type": DType(dtype)}
             self._add(Node(made, "Requantize", (*codes, ranges, f"{ranges}:1"), attrs))
         self._dequantized(last, made, dtype, "SCALED" if per_channel else "MIN_FIRST")
 
     def _dequantized(self, name: str, codes: str, dtype: str, mode: str) -> str:
-        attrs = {"T": dtype_attr(dtype), "mode": string_attr(mode)}
+        attrs = {"T": DType(dtype), "mode": mode}
         self._add(Node(name, "Dequantize", (codes, f"{codes}:1", f"{codes}:2"), attrs))
         self.codes[name] = (codes, dtype)
         return name

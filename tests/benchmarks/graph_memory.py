@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, save_graph
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.recipe import Recipe
 from octavo.transform_graph import stages
 from octavo.transform_graph.stages import Stage
@@ -53,12 +53,12 @@ def main(models: tuple[Path, ...], made: tuple[int, ...]) -> None:
 
 def _made(path: Path, megabytes: int) -> Path:
     """A frozen graph of products with random matrices, each behind a Relu."""
-    nodes = [Node("x", "Placeholder", (), {"dtype": dtype_attr("float32"), "shape": shape_attr((None, SIDE))})]
+    nodes = [Node("x", "Placeholder", (), {"dtype": DType("float32"), "shape": TensorShape((None, SIDE))})]
     random = np.random.default_rng(0)
     for number in range(max(1, round(megabytes * 1e6 / (4 * SIDE * SIDE)))):
         weights = (random.standard_normal((SIDE, SIDE), np.float32) / SIDE**0.5).astype(np.float32)
         nodes.append(const_node(f"w{number}", weights))
-        kind = {"T": dtype_attr("float32")}
+        kind = {"T": DType("float32")}
         nodes.append(Node(f"product{number}", "MatMul", (nodes[-2].name, f"w{number}"), kind))
         nodes.append(Node(f"relu{number}", "Relu", (f"product{number}",), kind))
     save_graph(Graph({node.name: node for node in nodes}), path)

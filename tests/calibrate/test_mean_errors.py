@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from octavo.calibrate.mean_errors import MeanError, shares
 from octavo.graph import Node
-from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.tensors import Array
 
@@ -21,11 +21,11 @@ TOLERANCE = 2e-5
 
 def conv(op: str, *, stride: int, dilation: int, padding: str, explicit: tuple[int, ...] = ()) -> Node:
     attrs = {
-        "T": dtype_attr("float32"),
-        "strides": int_list_attr((1, stride, stride, 1)),
-        "dilations": int_list_attr((1, dilation, dilation, 1)),
-        "padding": string_attr(padding),
-        **({"explicit_paddings": int_list_attr(explicit)} if explicit else {}),
+        "T": DType("float32"),
+        "strides": (1, stride, stride, 1),
+        "dilations": (1, dilation, dilation, 1),
+        "padding": padding,
+        **({"explicit_paddings": tuple(explicit)} if explicit else {}),
     }
     return with_default_attrs(Node("conv", op, ("mean", "error"), attrs))
 
@@ -34,10 +34,10 @@ def by_tensorflow(op: Node, mean: Array, error: Array) -> Array:
     """The mean of the op's outputs over all positions, float32 [channels]."""
     import tensorflow as tf
 
-    padding = op.attrs["padding"].s.decode()
+    padding = op.text("padding")
     if padding == "EXPLICIT":
-        mean, padding = np.pad(mean, np.reshape(op.attrs["explicit_paddings"].list.i, (4, 2))), "VALID"
-    strides, dilations = list(op.attrs["strides"].list.i), list(op.attrs["dilations"].list.i)
+        mean, padding = np.pad(mean, np.reshape(op.integers("explicit_paddings"), (4, 2))), "VALID"
+    strides, dilations = op.integers("strides"), op.integers("dilations")
     if op.op == "Conv2D":
         made = tf.nn.conv2d(mean, error, strides, padding, dilations=dilations)
     else:
@@ -74,7 +74,7 @@ def test_a_conv_with_channels_first_makes_the_same_correction() -> None:
         last.name,
         last.op,
         last.inputs,
-        {**last.attrs, "data_format": string_attr("NCHW"), "strides": int_list_attr((1, 1, 2, 2))},
+        {**last.attrs, "data_format": "NCHW", "strides": (1, 1, 2, 2)},
     )
     wanted = MeanError(last, "mean", error).of(mean)
     np.testing.assert_array_equal(MeanError(first, "mean", error).of(np.moveaxis(mean, 3, 1)), wanted)
@@ -93,7 +93,7 @@ def test_a_mean_in_front_of_a_pad_makes_the_correction_of_the_padded_one() -> No
 def test_a_matmuls_correction_is_its_output_for_the_mean(transposed: bool) -> None:
     random = np.random.default_rng(0)
     mean, matrix = random.normal(size=(1, 6)).astype(np.float32), random.normal(size=(6, 4)).astype(np.float32)
-    attrs = {"T": dtype_attr("float32"), "transpose_b": bool_attr(transposed)}
+    attrs = {"T": DType("float32"), "transpose_b": transposed}
     node = with_default_attrs(Node("dense", "MatMul", ("mean", "error"), attrs))
     made = MeanError(node, "mean", matrix.T if transposed else matrix).of(mean)
     np.testing.assert_allclose(made, (mean @ matrix)[0], atol=TOLERANCE)

@@ -17,14 +17,19 @@ from octavo.data.inputs import ImageShape, ModelInput, ModelInputs, model_inputs
 from octavo.data.preprocessing import PRESETS, Preprocessing, preprocessing
 from octavo.errors import DataError, GraphError, SpecError
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.graph.tensors import Array
 
 IMAGE = ModelInput("image", "float32", (None, 8, 8, 3))
 
 
 def placeholder(name: str, shape: Sequence[int | None] | None, dtype: str = "float32") -> Node:
-    return Node(name, "Placeholder", (), {"dtype": dtype_attr(dtype), "shape": shape_attr(shape)})
+    return Node(
+        name,
+        "Placeholder",
+        (),
+        {"dtype": DType(dtype), "shape": TensorShape(tuple(shape or ()), unknown_rank=shape is None)},
+    )
 
 
 def graph_of(*nodes: Node) -> Graph:

@@ -269,12 +269,9 @@ def test_an_exclusion_that_matches_nothing_is_an_error(settings: Settings) -> No
 def test_pairs_of_different_readings_stay() -> None:
     """The codes of a SCALED Dequantize mean other numbers to an op that reads them from the range's low end."""
     from octavo.generic_eightbit.redundant import strip_redundant_quantization
-    from octavo.graph.attrs import string_attr
 
     graph = made(net, Settings(strip=False))
-    nodes = {
-        name: n.with_attrs(mode=string_attr("SCALED")) if name == "relu1" else n for name, n in graph.nodes.items()
-    }
+    nodes = {name: n.with_attrs(mode="SCALED") if name == "relu1" else n for name, n in graph.nodes.items()}
     odd = strip_redundant_quantization(replace(graph, nodes=nodes))
     assert "relu1" in odd.nodes
     assert "relu1" not in strip_redundant_quantization(graph).nodes
@@ -510,13 +507,12 @@ def test_a_check_that_keeps_a_constant_in_its_loop_stays() -> None:
 
 def test_a_node_that_another_is_placed_with_stays() -> None:
     from octavo.generic_eightbit.training_nodes import remove_training_nodes
-    from octavo.graph.attrs import string_list_attr
 
     def body(tf: Any, x: Any) -> Any:
         return tf.nn.relu(tf.identity(x, name="anchor"), name="relu")
 
     graph = build(body, SHAPE)
-    placed = {**graph.nodes, "relu": graph.nodes["relu"].with_attrs(_class=string_list_attr(["loc:@anchor"]))}
+    placed = {**graph.nodes, "relu": graph.nodes["relu"].with_attrs(_class=("loc:@anchor",))}
     assert "anchor" in remove_training_nodes(replace(graph, nodes=placed)).nodes
     assert "anchor" not in remove_training_nodes(graph).nodes
 

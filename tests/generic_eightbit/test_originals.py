@@ -19,7 +19,7 @@ from octavo.generic_eightbit.redundant import strip_redundant_quantization
 from octavo.generic_eightbit.training_nodes import remove_training_nodes
 from octavo.generic_eightbit.weights import quantize_array, round_weights
 from octavo.graph import Graph, Node, const_node, from_def, safe_name, to_def
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr
+from octavo.graph.attrs import DType
 from octavo.graph.names import producer_name
 
 Body = Callable[[Any], Any]
@@ -108,7 +108,7 @@ def test_a_reshape_between_matmuls_hands_codes_on() -> None:
 def test_a_negative_constant_becomes_four_nodes_that_say_its_value() -> None:
     nodes = quantized_const(const_node("w", floats([-0.8])), floats([-0.8]), "MIN_COMBINED")
     assert [n.name for n in nodes] == ["w_quint8_const", "w_min", "w_max", "w"]
-    graph = Graph({n.name: n for n in [Node("x", "Placeholder", (), {"dtype": dtype_attr("float32")}), *nodes]})
+    graph = Graph({n.name: n for n in [Node("x", "Placeholder", (), {"dtype": DType("float32")}), *nodes]})
     assert np.allclose(value(graph.with_ends(["x"], ["w"])), -0.8, atol=1e-6)
 
 
@@ -197,7 +197,7 @@ def test_batch_norm_with_global_normalization() -> None:
     """The op was taken out in version 9 of GraphDef, so that the graph must say that it is older."""
     from tensorflow.core.framework import versions_pb2
 
-    kinds = {"T": dtype_attr("float32"), "variance_epsilon": float_attr(0.001)}
+    kinds = {"T": DType("float32"), "variance_epsilon": 0.001}
     parts = {
         "t": np.array([1, 4, 2, 5, 3, 6, -1, -4, -2, -5, -3, -6], np.float32).reshape(1, 1, 6, 2),
         "m": floats([10, 20]),
@@ -205,9 +205,9 @@ def test_batch_norm_with_global_normalization() -> None:
         "beta": floats([0.1, 0.6]),
         "gamma": floats([0, 0]),
     }
-    nodes = [Node("x", "Placeholder", (), {"dtype": dtype_attr("float32")})]
+    nodes = [Node("x", "Placeholder", (), {"dtype": DType("float32")})]
     nodes += [const_node(name, array) for name, array in parts.items()]
-    attrs = kinds | {"scale_after_normalization": bool_attr(False)}
+    attrs = kinds | {"scale_after_normalization": False}
     nodes.append(Node("out", "BatchNormWithGlobalNormalization", tuple(parts), attrs))
     graph = Graph({n.name: n for n in nodes}, versions=versions_pb2.VersionDef(producer=8)).with_ends(["x"], ["out"])
     made = eightbit(graph)
@@ -323,7 +323,7 @@ def test_redundant_pairs_go_and_leave_exactly_the_product() -> None:
         pairs += [dequantize(f"{s}_floats", (f"{s}_codes", *ends)), quantize(f"{s}_again", (f"{s}_floats", *ends))]
         inputs["codes"] += (f"{s}_again",)
         inputs["ends"] += (f"{s}_again:1", f"{s}_again:2")
-    kinds = {"T1": dtype_attr("quint8"), "T2": dtype_attr("quint8"), "Toutput": dtype_attr("qint32")}
+    kinds = {"T1": DType("quint8"), "T2": DType("quint8"), "Toutput": DType("qint32")}
     product = Node("out", "QuantizedMatMul", (*inputs["codes"], *inputs["ends"]), kinds)
     graph = Graph({n.name: n for n in [*consts, *pairs, product]}).with_ends([], ["out"])
     wanted = Node("out", "QuantizedMatMul", ("a_codes", "b_codes", "a_min", "a_max", "b_min", "b_max"), kinds)

@@ -16,7 +16,7 @@ from octavo.errors import SpecError
 from octavo.generic_eightbit.codes import check_values, encode, nudged, range_of
 from octavo.generic_eightbit.weights import quantize_array, quantize_weights, round_weights
 from octavo.graph import Graph, Node, const_node, const_value, to_def
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 
 SIZES = st.lists(st.integers(1, 12), min_size=2, max_size=4)
 SCALES = st.sampled_from([1e-20, 1e-4, 1.0, 1e4, 1e20])
@@ -178,9 +178,9 @@ def test_device_and_control_inputs_go_with_the_constant() -> None:
 
 
 def test_what_no_output_needs_goes_and_inputs_stay() -> None:
-    nodes = [Node("x", "Placeholder", (), {"dtype": dtype_attr("float32"), "shape": shape_attr([2])})]
+    nodes = [Node("x", "Placeholder", (), {"dtype": DType("float32"), "shape": TensorShape((2,))})]
     nodes += [const_node("w", floats([1, 2])), const_node("unused", floats([1, 2]))]
-    nodes.append(Node("out", "AddV2", ("x", "w"), {"T": dtype_attr("float32")}))
+    nodes.append(Node("out", "AddV2", ("x", "w"), {"T": DType("float32")}))
     graph = Graph({n.name: n for n in nodes}).with_ends(["x"], ["out"])
     assert list(round_weights(graph, 8)[0].nodes) == ["x", "w", "out"]
 

@@ -1,7 +1,8 @@
 import pytest
 
 from octavo.errors import GraphError
-from octavo.graph.op_defs import attr_value, op_def, output_dtypes
+from octavo.graph.op_defs import output_dtypes
+from octavo.graph.registry import op_def
 from octavo.graph.text import parse_graph
 
 
@@ -32,7 +33,7 @@ def test_a_missing_attribute_is_named() -> None:
 
 def test_defaults_come_from_the_definition() -> None:
     node = parse_graph("y = MatMul() transpose_a=true").nodes["y"]
-    assert attr_value(node, "transpose_a").b
-    assert not attr_value(node, "transpose_b").b
-    assert attr_value(node, "T") is None
+    assert node.flag("transpose_a")
+    assert not node.flag("transpose_b")
+    assert node.attr("T") is None
     assert op_def("Zap") is None

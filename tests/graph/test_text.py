@@ -3,7 +3,7 @@ import pytest
 
 from octavo.errors import GraphError
 from octavo.graph import Graph, const_node, const_value
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.text import node_text, parse_graph, to_text
 
 EVERY_KIND = """
@@ -72,5 +72,5 @@ def test_inputs_and_outputs_are_given_beside_the_text() -> None:
 
 
 def test_a_shape_of_unknown_rank_differs_from_a_scalars() -> None:
-    assert parse_graph("a = Foo() s=<>").nodes["a"].attrs["s"] == shape_attr(())
-    assert parse_graph("a = Foo() s=<...>").nodes["a"].attrs["s"] == shape_attr(None)
+    assert parse_graph("a = Foo() s=<>").nodes["a"].attrs["s"] == TensorShape(())
+    assert parse_graph("a = Foo() s=<...>").nodes["a"].attrs["s"] == TensorShape(unknown_rank=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.int8.ops import Codes, Fusion, Window, fused_quantized_conv, public_quantized_conv
 from octavo.runtime.session import GraphSession
 
@@ -87,8 +87,8 @@ def scalar(name: str, value: float | np.float32) -> Node:
 def fed(name: str, dtype: str, shape: tuple[int | None, ...]) -> list[Node]:
     """Codes fed as plain integers: a Placeholder and a Bitcast."""
     plain = {"quint8": "uint8", "qint8": "int8"}[dtype]
-    placeholder = {"dtype": dtype_attr(plain), "shape": shape_attr(shape)}
-    casts = {"T": dtype_attr(plain), "type": dtype_attr(dtype)}
+    placeholder = {"dtype": DType(plain), "shape": TensorShape(tuple(shape))}
+    casts = {"T": DType(plain), "type": DType(dtype)}
     return [Node(f"{name}_in", "Placeholder", (), placeholder), Node(name, "Bitcast", (f"{name}_in",), casts)]
 
 
@@ -162,7 +162,7 @@ def run(
     added = None
     if summand is not None:
         shape = (None, summand.shape[1] - 1, *summand.shape[2:])
-        padded = {"T": dtype_attr("quint8"), "Tpaddings": dtype_attr("int32")}
+        padded = {"T": DType("quint8"), "Tpaddings": DType("int32")}
         nodes += [
             *fed("s_fed", "quint8", shape),
             const_node("row", np.array([[0, 0], [1, 0], [0, 0], [0, 0]], np.int32)),
@@ -187,6 +187,6 @@ def run(
         )
     )
     plain = "uint8" if case.relu else "int8"
-    nodes.append(Node("codes", "Bitcast", ("kernel",), {"T": dtype_attr(out), "type": dtype_attr(plain)}))
+    nodes.append(Node("codes", "Bitcast", ("kernel",), {"T": DType(out), "type": DType(plain)}))
     with GraphSession(Graph({}).with_nodes(nodes), ("codes",)) as session:
         return session.run(feeds)[0].astype(np.int64)

@@ -8,7 +8,6 @@ import pytest
 
 from graphs import build, freeze, run
 from octavo.graph import Graph, const_value
-from octavo.graph.attrs import read_dtype
 from octavo.int8.integer_biases import with_integer_biases
 from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import quantize
@@ -35,7 +34,7 @@ def lowered(body: Any, x: np.ndarray, target: Target = "fused") -> Graph:
 
 def biases(graph: Graph) -> dict[str, str]:
     """Op type of each conv and matmul kernel -> the type of its bias."""
-    return {n.op: read_dtype(n.attrs["Tbias"]) for n in graph.nodes.values() if "Tbias" in n.attrs}
+    return {n.op: n.dtype("Tbias") for n in graph.nodes.values() if "Tbias" in n.attrs}
 
 
 @pytest.mark.int8
@@ -82,7 +81,7 @@ def test_a_bias_that_two_kernels_read_stays_float() -> None:
     inputs = tuple(shared[first.name] if t == shared[second.name] else t for t in second.inputs)
     nodes = [replace(n, inputs=inputs) if n.name == second.name else n for n in plain.nodes.values()]
     whole = with_integer_biases(plain.with_nodes(nodes)).graph
-    assert [read_dtype(whole.nodes[n.name].attrs["Tbias"]) for n in kernels] == ["float32", "float32", "qint32"]
+    assert [whole.nodes[n.name].dtype("Tbias") for n in kernels] == ["float32", "float32", "qint32"]
 
 
 def test_the_codes_are_the_bias_in_steps_of_input_times_weight() -> None:

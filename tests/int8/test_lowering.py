@@ -10,7 +10,6 @@ import pytest
 from examples import example
 from graphs import Stages, build, quantized, run
 from octavo.graph import Graph, const_node
-from octavo.graph.attrs import read_dtype, string_list_attr
 from octavo.int8.lowering import lower
 from octavo.recipe import Recipe, Target
 
@@ -222,11 +221,11 @@ def test_a_matmul_takes_its_activation_in(activation: str) -> None:
 def test_rounding_to_unsigned_codes_is_a_kernels_relu_unless_it_sums() -> None:
     stages = stages_of(residual_relu)
     kernels = [node for node in stages.int8.nodes.values() if node.op == "_FusedQuantizedConv2D"]
-    fused = [b"-".join(node.attrs["fused_ops"].list.s).decode() for node in kernels]
+    fused = ["-".join(node.texts("fused_ops")) for node in kernels]
     assert Counter(fused) == {"BiasAdd-Requantize": 3, "BiasAdd-Sum-Relu-Requantize": 1}
-    unsigned = [node for node in kernels if read_dtype(node.attrs["out_type"]) == "quint8"]
-    relu = string_list_attr(["BiasAdd", "Relu", "Requantize"])
-    spelled_out = {n.name: n.with_attrs(fused_ops=relu) for n in unsigned if b"Sum" not in n.attrs["fused_ops"].list.s}
+    unsigned = [node for node in kernels if node.dtype("out_type") == "quint8"]
+    relu = ("BiasAdd", "Relu", "Requantize")
+    spelled_out = {n.name: n.with_attrs(fused_ops=relu) for n in unsigned if "Sum" not in n.texts("fused_ops")}
     assert len(spelled_out) == 3
     nodes = [spelled_out.get(name, node) for name, node in stages.int8.nodes.items()]
     np.testing.assert_array_equal(run(stages.int8, stages.x)[0], run(stages.int8.with_nodes(nodes), stages.x)[0])
@@ -261,7 +260,7 @@ def test_a_shifted_tensor_is_not_padded_with_code_zero() -> None:
         return z + tf.nn.conv2d(y, weights(1, 1, 16, 8, seed=3), 1, "SAME")
 
     stages = stages_of(body, recipe=Recipe(excluded_ops=("Pad",)))
-    assert any(n.attrs["mode"].s == b"MIN_FIRST" for n in stages.frozen.nodes.values() if n.op == "QuantizeV2")
+    assert any(n.text("mode") == "MIN_FIRST" for n in stages.frozen.nodes.values() if n.op == "QuantizeV2")
     exact, _, int8 = stages.outputs()
     assert np.sqrt(np.mean(exact**2) / np.mean((int8 - exact) ** 2)) > 40
 

@@ -17,7 +17,7 @@ from octavo.data.shard import Shard
 from octavo.errors import DataError, GraphError, SpecError
 from octavo.evaluate.evaluate import evaluate_file
 from octavo.graph import Graph, Node, save_graph
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.plan_shards.declared import check_declared
 from octavo.quantize.graphs import summarize
 from octavo.quantize.quantize import Files, Job, int8_graph
@@ -30,8 +30,8 @@ REFUSED = r"makes 0\.00392157 of the pixel 1, but the graph's input 'pixels' \(u
 def taking_bytes(graph: Graph, dtype: str = "uint8") -> Graph:
     """The graph with another input in front of its own: pixels of some type, which it casts."""
     image = graph.nodes["image"]
-    pixels = Node("pixels", "Placeholder", (), {"dtype": dtype_attr(dtype), "shape": shape_attr([None, 6, 6, 3])})
-    cast = Node("image", "Cast", ("pixels",), {"SrcT": dtype_attr(dtype), "DstT": image.attrs["dtype"]})
+    pixels = Node("pixels", "Placeholder", (), {"dtype": DType(dtype), "shape": TensorShape((None, 6, 6, 3))})
+    cast = Node("image", "Cast", ("pixels",), {"SrcT": DType(dtype), "DstT": image.attrs["dtype"]})
     nodes = [pixels, *(cast if node is image else node for node in graph.nodes.values())]
     return Graph({}).with_nodes(nodes).with_ends(("pixels",), graph.outputs)
 

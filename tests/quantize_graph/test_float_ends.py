@@ -129,6 +129,6 @@ def test_a_rule_about_the_conv_still_holds() -> None:
     _, int8, decisions = stages(head(), Recipe(overrides=(Override(nodes="head", per_channel=False),)))
     assert of(decisions, "head").op == "MatMul"
     kernel = next(n for n in int8.nodes.values() if n.op == "_QuantizedMatMul")
-    assert int8.nodes[kernel.inputs[5]].attrs["value"].tensor.tensor_shape.dim == []  # one scale for all channels
+    assert int8.nodes[kernel.inputs[5]].tensor("value").sizes == ()  # one scale for all channels
     _, _, decisions = stages(head(), Recipe(excluded_nodes=("head",)))
     assert (of(decisions, "head").op, of(decisions, "head").verdict) == ("Conv2D", "FP32")

@@ -12,7 +12,6 @@ from graphs import build, freeze, run
 from octavo.documents.decisions import Decision, Verdict
 from octavo.errors import GraphError
 from octavo.graph import Graph, load_graph, save_graph
-from octavo.graph.attrs import read_dtype
 from octavo.int8.lowering import lower
 from octavo.quantize_graph.quantize import in_short, quantize, quantize_file
 from octavo.recipe import Recipe
@@ -112,5 +111,5 @@ def test_the_fusing_stage_heeds_the_recipes_bias(bias: str) -> None:
     recipe = Recipe.model_validate({"bias": bias})
     frozen = freeze(quantize(build(net, (None, 8, 8, 4)), recipe)[0], x())
     int8 = transform(frozen, stages.fuse(recipe))
-    kinds = {n.op: read_dtype(n.attrs["Tbias"]) for n in int8.nodes.values() if "Tbias" in n.attrs}
+    kinds = {n.op: n.dtype("Tbias") for n in int8.nodes.values() if "Tbias" in n.attrs}
     assert kinds == {"_FusedQuantizedConv2D": bias, "_QuantizedMatMul": "float32"}

@@ -1,6 +1,6 @@
 import pytest
 
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.text import parse_graph
 from octavo.summarize_graph.shapes import shape_text
 from octavo.summarize_graph.subject import Subject
@@ -140,7 +140,7 @@ def test_dtypes_have_tensorflows_short_names(dtype: str | None, shown: tuple[str
     ("sizes", "shown"),
     [
         pytest.param([], "[]", id="scalar"),
-        pytest.param([-1, 3], "[?,3]", id="unknown_size"),
+        pytest.param([None, 3], "[?,3]", id="unknown_size"),
         pytest.param(
             [-2], "Shape [-2] has dimensions with values below -1 (where -1 means unknown)", id="below_minus_one"
         ),
@@ -150,17 +150,16 @@ def test_dtypes_have_tensorflows_short_names(dtype: str | None, shown: tuple[str
             id="too_large",
         ),
         pytest.param(
-            [-1, 2**62, 2**62], "[?,4611686018427387904,4611686018427387904]", id="unknown_is_never_too_large"
+            [None, 2**62, 2**62], "[?,4611686018427387904,4611686018427387904]", id="unknown_is_never_too_large"
         ),
         pytest.param([1] * 255, f"Shape [{','.join(['1'] * 255)}] has too many dimensions", id="too_many"),
     ],
 )
-def test_shapes_are_shown_as_tensorflow_shows_them(sizes: list[int], shown: str) -> None:
-    shape = shape_attr(sizes).shape
+def test_shapes_are_shown_as_tensorflow_shows_them(sizes: list[int | None], shown: str) -> None:
+    shape = TensorShape(tuple(sizes))
     assert shape_text(shape) == shown
 
 
 def test_an_unknown_rank_with_dimensions_is_an_error_text() -> None:
-    shape = shape_attr([1]).shape
-    shape.unknown_rank = True
+    shape = TensorShape((1,), unknown_rank=True)
     assert shape_text(shape) == "An unknown shape must not have any dimensions set."

@@ -13,7 +13,7 @@ from examples import random
 from graphs import run
 from intel_graphs import IntelGraph
 from octavo.graph import Graph, const_value
-from octavo.graph.attrs import bool_attr, dtype_attr, int_list_attr, read_dtype, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.tensors import Array
 from octavo.recipe import Target
 from octavo.transform_graph.transform import transform
@@ -97,22 +97,22 @@ def inception(g: IntelGraph, x: str) -> tuple[str, ...]:
 
 def padded(g: IntelGraph, x: str) -> tuple[str, ...]:
     pads = g.const("pads", np.array([[0, 0], [1, 2], [2, 1], [0, 0]], np.int32))
-    p = g.op("pad", "Pad", stem(g, x), pads, Tpaddings=dtype_attr("int32"))
-    window = {"strides": int_list_attr((1, 2, 2, 1)), "padding": string_attr("VALID")}
+    p = g.op("pad", "Pad", stem(g, x), pads, Tpaddings=DType("int32"))
+    window = {"strides": (1, 2, 2, 1), "padding": "VALID"}
     c = g.op("c2", "Conv2D", p, g.const("c2/w", w(3, 3, 8, 8, seed=3)), **window)
     r = g.op("c2/relu", "Relu", g.op("c2/biased", "BiasAdd", c, g.const("c2/b", w(8, seed=4))))
     return (g.conv("c3", r, w(1, 1, 8, 8, seed=5), bias=w(8, seed=6), relu="Relu"),)
 
 
 def dense(g: IntelGraph, x: str) -> tuple[str, ...]:
-    flat = g.op("flat", "Mean", x, g.const("axes", np.array([1, 2], np.int32)), keep_dims=bool_attr(False))
+    flat = g.op("flat", "Mean", x, g.const("axes", np.array([1, 2], np.int32)), keep_dims=False)
     a = g.op("moved", "Sub", flat, g.const("some", np.float32(0.3)))
     b = g.matmul("m1", a, w(4, 16, seed=1), w(16, seed=2), relu=True)
     return (g.matmul("m2", b, w(16, 5, seed=3), w(5, seed=4), relu=False),)
 
 
 def dense_scaled(g: IntelGraph, x: str) -> tuple[str, ...]:
-    flat = g.op("flat", "Mean", x, g.const("axes", np.array([1, 2], np.int32)), keep_dims=bool_attr(False))
+    flat = g.op("flat", "Mean", x, g.const("axes", np.array([1, 2], np.int32)), keep_dims=False)
     return (g.matmul("m1", flat, w(4, 16, seed=1), w(16, seed=2), relu=True, mode="SCALED"),)
 
 
@@ -224,8 +224,8 @@ def test_what_others_read_beside_the_padded_conv_stays(output: str) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        pytest.param({"padding": string_attr("SAME")}, "it pads by itself", id="same"),
-        pytest.param({"data_format": string_attr("NCHW")}, "it pads by itself, or is NCHW", id="channels_first"),
+        pytest.param({"padding": "SAME"}, "it pads by itself", id="same"),
+        pytest.param({"data_format": "NCHW"}, "it pads by itself, or is NCHW", id="channels_first"),
     ],
 )
 def test_a_padded_conv_of_another_kind_stays_float(
@@ -241,8 +241,8 @@ def test_a_padded_conv_of_another_kind_stays_float(
 def test_a_pad_of_signed_codes_stays_float(caplog: pytest.LogCaptureFixture) -> None:
     def linear(g: IntelGraph, x: str) -> tuple[str, ...]:
         a = g.conv("c1", x, w(3, 3, 4, 8, seed=1), bias=w(8, seed=2))
-        p = g.op("pad", "Pad", a, g.const("pads", np.ones((4, 2), np.int32)), Tpaddings=dtype_attr("int32"))
-        window = {"strides": int_list_attr((1, 1, 1, 1)), "padding": string_attr("VALID")}
+        p = g.op("pad", "Pad", a, g.const("pads", np.ones((4, 2), np.int32)), Tpaddings=DType("int32"))
+        window = {"strides": (1, 1, 1, 1), "padding": "VALID"}
         return (g.op("c2", "Conv2D", p, g.const("c2/w", w(3, 3, 8, 8, seed=3)), **window),)
 
     _, dynamic = made(linear)
@@ -277,7 +277,7 @@ RERANGE = "fuse_quantized_conv_and_requantize rerange_quantized_concat strip_unu
 def ranges_of(graph: Graph, concat: str) -> set[float]:
     """The high ends of the ranges of the kernels before a concat."""
     node = graph.nodes[concat]
-    parts = [graph.nodes[t] for t in node.data_inputs[: node.attrs["N"].i]]
+    parts = [graph.nodes[t] for t in node.data_inputs[: node.integer("N")]]
     return {float(const_value(graph.producer(part.data_inputs[8]))) for part in parts}
 
 
@@ -327,7 +327,7 @@ def test_biases_become_whole_numbers_where_the_ranges_are_known(
         transform(ready, f"fuse_quantized_conv_and_requantize(target={target}, bias={bias})")
         for bias in ("float32", "qint32")
     )
-    kinds = {n.name: read_dtype(n.attrs["Tbias"]) for n in whole.nodes.values() if "Tbias" in n.attrs}
+    kinds = {n.name: n.dtype("Tbias") for n in whole.nodes.values() if "Tbias" in n.attrs}
     kept = [name for name, kind in kinds.items() if kind == "float32"]
     assert len(kept) == (2 if net is inception else 1) < len(kinds)
     assert all(f"{name!r} keeps its float32 bias: the range of its input, " in caplog.text for name in kept)
@@ -340,5 +340,5 @@ def test_with_the_entry_frozen_every_bias_is_a_whole_number(calibrate: Callable[
     log = calibrate(dynamic, f"{LOG} {LOG_ENTRY}")
     entry = f'freeze_max(min_max_log_file="{log}") freeze_min(min_max_log_file="{log}")'
     fused = transform(frozen(dynamic, log), f"{entry} fuse_quantized_conv_and_requantize(bias=qint32)")
-    assert {read_dtype(n.attrs["Tbias"]) for n in fused.nodes.values() if "Tbias" in n.attrs} == {"qint32"}
+    assert {n.dtype("Tbias") for n in fused.nodes.values() if "Tbias" in n.attrs} == {"qint32"}
     assert error(run(fused, X), run(floats, X)) < TOLERANCE

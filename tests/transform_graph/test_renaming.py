@@ -7,7 +7,6 @@ import numpy as np
 
 from examples import example, random, values
 from octavo.graph import Graph, load_graph, save_graph
-from octavo.graph.attrs import string_list_attr
 from octavo.transform_graph.renaming import without_lost_places
 from octavo.transform_graph.transform import transform, transform_file
 
@@ -22,20 +21,19 @@ TEXT = """
 def graph_of(**places: list[str]) -> Graph:
     graph = example(TEXT, inputs=("x",), outputs=("y",))
     nodes = {
-        name: node.with_attrs(_class=string_list_attr(places[node.op])) if node.op in places else node
+        name: node.with_attrs(_class=tuple(places[node.op])) if node.op in places else node
         for name, node in graph.nodes.items()
     }
     return replace(graph, nodes=nodes)
 
 
-def places(graph: Graph, name: str) -> list[bytes]:
-    attrs = graph.nodes[name].attrs
-    return list(attrs["_class"].list.s) if "_class" in attrs else []
+def places(graph: Graph, name: str) -> list[str]:
+    return list(graph.nodes[name].texts("_class", ()))
 
 
 def test_colocation_follows_a_renamed_node() -> None:
     after = transform(graph_of(Identity=["loc:@w", "other"]), "rename_node(old_node_name=w, new_node_name=v)")
-    assert places(after, "w/read") == [b"loc:@v", b"other"]
+    assert places(after, "w/read") == ["loc:@v", "other"]
     assert values(after, {"x": random(2)})[0].shape == (2,)
 
 
@@ -56,4 +54,4 @@ def test_colocation_with_nodes_of_the_graph_stays_as_it_is() -> None:
 
 def test_of_several_places_the_lost_ones_go() -> None:
     after = without_lost_places(graph_of(Identity=["loc:@w", "loc:@gone", "other"]))
-    assert places(after, "w/read") == [b"loc:@w", b"other"]
+    assert places(after, "w/read") == ["loc:@w", "other"]

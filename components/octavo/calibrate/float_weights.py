@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.op_defs import with_default_attrs
 from octavo.graph.tensors import Array, const_node, const_value
@@ -83,7 +82,7 @@ def _zero_nodes(graph: Graph, zeros: dict[str, str]) -> list[Node]:
 def output_channels(op: Node, weights: Array) -> int:
     """How many channels an op with these weights makes."""
     if op.op == "MatMul":
-        return int(weights.shape[0 if op.attrs["transpose_b"].b else 1])
+        return int(weights.shape[0 if op.flag("transpose_b") else 1])
     return int(weights.shape[2] * weights.shape[3] if op.op == "DepthwiseConv2dNative" else weights.shape[3])
 
 
@@ -92,12 +91,12 @@ def _dequantized(graph: Graph, node: Node) -> Array | None:
     if node.op != "Dequantize" or any(graph.producer(tensor).op != "Const" for tensor in node.data_inputs):
         return None
     whole = with_default_attrs(node)
-    if whole.attrs["mode"].s != b"SCALED" or read_dtype(whole.attrs["T"]) != "qint8":
+    if whole.text("mode") != "SCALED" or whole.dtype("T") != "qint8":
         return None
     codes, low, high = (graph.producer(tensor) for tensor in node.data_inputs)
-    largest = 127 if whole.attrs["narrow_range"].b else 128
+    largest = 127 if whole.flag("narrow_range") else 128
     step = np.maximum(np.abs(const_value(low)), np.abs(const_value(high))) / np.float32(largest)
     values = const_value(codes)
-    axis = whole.attrs["axis"].i
+    axis = whole.integer("axis")
     shape = [-1 if a == axis else 1 for a in range(values.ndim)] if axis >= 0 else ()
     return np.asarray(values * step.astype(np.float32).reshape(shape), np.float32)

@@ -48,7 +48,7 @@ class MeanError:
         if self.padding is not None:
             mean = np.pad(mean, self.padding)
         if self.op.op == "MatMul":
-            matrix = self.error.T if self.op.attrs["transpose_b"].b else self.error
+            matrix = self.error.T if self.op.flag("transpose_b") else self.error
             return np.asarray(np.einsum("bk,ko->o", mean, matrix))
         window = self._window(mean[0])
         if self.op.op == "DepthwiseConv2dNative":
@@ -66,7 +66,7 @@ class MeanError:
 
     def _window(self, image: Array) -> Array:
         """The mean window, float32 [filter's height, filter's width, channels], of an image in the op's layout."""
-        channels_first = self.op.attrs["data_format"].s == b"NCHW"
+        channels_first = self.op.text("data_format") == "NCHW"
         spatial = (2, 3) if channels_first else (1, 2)
         rows, columns = (
             _shares_along(self.op, axis, image.shape[axis - 1], taps)
@@ -100,11 +100,11 @@ def shares(size: int, taps: int, stride: int, dilation: int, padding: tuple[int,
 
 def _shares_along(op: Node, axis: int, size: int, taps: int) -> Array:
     """The shares of an op along an axis of its data."""
-    stride, dilation = op.attrs["strides"].list.i[axis], op.attrs["dilations"].list.i[axis]
+    stride, dilation = op.integers("strides")[axis], op.integers("dilations")[axis]
     padding = (0, 0)
-    if op.attrs["padding"].s == b"EXPLICIT":
-        before, behind = op.attrs["explicit_paddings"].list.i[2 * axis : 2 * axis + 2]
+    if op.text("padding") == "EXPLICIT":
+        before, behind = op.integers("explicit_paddings")[2 * axis : 2 * axis + 2]
         padding = (before, behind)
-    elif op.attrs["padding"].s == b"SAME":
+    elif op.text("padding") == "SAME":
         padding = same_padding(size, taps, stride, dilation)
     return shares(size, taps, stride, dilation, padding)

@@ -22,7 +22,8 @@ import numpy as np
 from octavo.calibrate.mean_errors import MeanError
 from octavo.calibrate.means import with_means
 from octavo.errors import CalibrationError
-from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.attr_proto import attr_bytes
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node, follow, rewire
 from octavo.graph.names import fresh_name, output_index
 from octavo.graph.tensors import const_node
@@ -87,7 +88,7 @@ def observe(graph: Graph) -> Observed:
 def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
     """What the log calls a range, and its two tensors, for every Print of one."""
     for node in graph.nodes.values():
-        name = logged_node(node.attrs["message"].s.decode()) if node.op == "Print" else None
+        name = logged_node(node.text("message")) if node.op == "Print" else None
         if name is None:
             continue
         printed = node.data_inputs[1:]
@@ -101,7 +102,7 @@ def _printed_ranges(graph: Graph) -> Iterator[tuple[str, tuple[str, str]]]:
 def _printed_corrections(graph: Graph) -> Iterator[tuple[str, str]]:
     """What the log calls a bias correction, and its tensor, for every Print of one."""
     for node in graph.nodes.values():
-        if node.op == "Print" and (name := logged_node(node.attrs["message"].s.decode(), CORRECTION_MARK)):
+        if node.op == "Print" and (name := logged_node(node.text("message"), CORRECTION_MARK)):
             yield name, node.data_inputs[1]
 
 
@@ -119,8 +120,8 @@ def _equal_constants(graph: Graph) -> Iterator[tuple[str, str]]:
     """Every Const of whole numbers, such as axes, that equals one before it, and that one: fewer nodes load sooner."""
     first: dict[bytes, str] = {}
     for node in graph.nodes.values():
-        if node.op == "Const" and not node.inputs and read_dtype(node.attrs["dtype"]) == "int32":
-            stays = first.setdefault(node.attrs["value"].SerializeToString(deterministic=True), node.name)
+        if node.op == "Const" and not node.inputs and node.dtype("dtype") == "int32":
+            stays = first.setdefault(attr_bytes(node.tensor("value")), node.name)
             if stays != node.name:
                 yield node.name, stays
 
@@ -140,7 +141,7 @@ def _measured_ends(graph: Graph, node: Node) -> _Ends | None:
     wide = graph.producer(node.inputs[0])
     if wide.op != "QuantizeV2" or node.data_inputs != (wide.name, f"{wide.name}:1", f"{wide.name}:2"):
         return None
-    if read_dtype(wide.attrs["T"]) != "qint32" or wide.attrs["mode"].s != b"MIN_FIRST":
+    if wide.dtype("T") != "qint32" or wide.text("mode") != "MIN_FIRST":
         return None
     tensor, low, high = wide.data_inputs
     of_all = _measures(graph, low, "Min", tensor) and _measures(graph, high, "Max", tensor)
@@ -163,4 +164,4 @@ def _at_most_zero(graph: Graph, name: str, low: str, zero: str) -> Node | None:
         tensor = flat.data_inputs[0]
     if graph.producer(tensor).op in NOT_NEGATIVE:
         return None
-    return Node(f"{name}/observed_min", "Minimum", (zero, low), {"T": dtype_attr("float32")})
+    return Node(f"{name}/observed_min", "Minimum", (zero, low), {"T": DType("float32")})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.op_defs import tensor_dtype
@@ -34,7 +34,7 @@ def on_demand(graph: Graph, always: Sequence[str], wanted: Sequence[str]) -> Gra
     gated = {tensor: f"{DEMAND}/{safe_name(tensor)}:1" for tensor in sources}
     rewired = {node.name: node for node in rewire(own, gated)}
     nodes = [rewired.get(node.name, node) for node in graph.nodes.values()]
-    asks = Node(DEMAND, "Placeholder", (), {"dtype": dtype_attr("bool"), "shape": shape_attr([])})
+    asks = Node(DEMAND, "Placeholder", (), {"dtype": DType("bool"), "shape": TensorShape(())})
     return graph.with_nodes([*nodes, asks, *(_switch(graph, t, name) for t, name in gated.items())])
 
 
@@ -45,4 +45,4 @@ def _is_source(graph: Graph, tensor: str, shared: Collection[str]) -> bool:
 
 
 def _switch(graph: Graph, tensor: str, name: str) -> Node:
-    return Node(producer_name(name), "Switch", (tensor, DEMAND), {"T": dtype_attr(tensor_dtype(graph, tensor))})
+    return Node(producer_name(name), "Switch", (tensor, DEMAND), {"T": DType(tensor_dtype(graph, tensor))})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import read_dtype, read_shape, shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.runtime.session import GraphSession
 from octavo.runtime.trial import sample_feeds
@@ -52,15 +52,15 @@ def _obstacles(graph: Graph) -> Iterator[str]:
             yield f"the variable {node.name!r} was left a variable"
         if node.op not in PLACEHOLDERS:
             continue
-        if read_dtype(node.attrs["dtype"]) in {"string", "resource", "variant"}:
-            yield f"no sample can be made for {node.name!r}, a {read_dtype(node.attrs['dtype'])}"
+        if node.dtype("dtype") in {"string", "resource", "variant"}:
+            yield f"no sample can be made for {node.name!r}, a {node.dtype('dtype')}"
         shape = _shape(node)
         if shape is None or None in shape[1:]:
             yield f"the shape of {node.name!r} is not known"
 
 
 def _shape(node: Node) -> tuple[int | None, ...] | None:
-    return read_shape(node.attrs["shape"]) if "shape" in node.attrs else None
+    return node.shape("shape")
 
 
 def _is_guessed(node: Node) -> bool:
@@ -73,4 +73,4 @@ def _sized(node: Node) -> Node:
     shape = _shape(node)
     if shape is None or not _is_guessed(node):
         return node
-    return node.with_attrs(shape=shape_attr((shape[0], *(n or GUESSED_SIZE for n in shape[1:3]), shape[3])))
+    return node.with_attrs(shape=TensorShape((shape[0], *(n or GUESSED_SIZE for n in shape[1:3]), shape[3])))

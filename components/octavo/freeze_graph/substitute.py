@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import dtype_attr, int_attr, read_dtype
+from octavo.graph.attrs import DType
 from octavo.graph.frames import with_constants_in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
@@ -63,7 +63,7 @@ class _Uses:
 def _carriers(graph: Graph, variables: Sequence[Node], ops: Container[str]) -> Mapping[str, str]:
     """The variables, and the nodes of these ops that pass them on -> the variable's dtype."""
     todo = list(variables)
-    found = {node.name: read_dtype(node.attrs["dtype"]) for node in todo}
+    found = {node.name: node.dtype("dtype") for node in todo}
     while todo:
         source = todo.pop()
         for reader in graph.consumers[source.name]:
@@ -77,10 +77,10 @@ def _carriers(graph: Graph, variables: Sequence[Node], ops: Container[str]) -> M
 def _substituted(node: Node, uses: _Uses) -> Iterator[Node]:
     sources = set(map(producer_name, node.data_inputs))
     if node.name in uses.values:
-        made = const_node(node.name, uses.values[node.name], read_dtype(node.attrs["dtype"]))
+        made = const_node(node.name, uses.values[node.name], node.dtype("dtype"))
         yield replace(made, device=node.device)
     elif node.name in uses.handles:
-        yield node.with_attrs(T=dtype_attr(uses.handles[node.name]))
+        yield node.with_attrs(T=DType(uses.handles[node.name]))
     elif not sources.isdisjoint(uses.handles):
         yield from _read(node, uses.handles)
     else:
@@ -103,7 +103,7 @@ def _read(node: Node, handles: Mapping[str, str]) -> Iterator[Node]:
         raise GraphError(_writes(node))
     if node.op not in READS:
         raise Miss(f"{node.op} {node.name!r} reads the handle of a variable", at=node.name)
-    dtype = dtype_attr(handles[producer_name(node.inputs[0])])
+    dtype = DType(handles[producer_name(node.inputs[0])])
     if node.op == "ReadVariableOp":
         yield replace(node, op="Identity", attrs={"T": dtype})
     elif node.op == "VariableShape":
@@ -116,12 +116,12 @@ def _read(node: Node, handles: Mapping[str, str]) -> Iterator[Node]:
 
 
 def _gather(node: Node, dtype: object) -> Iterator[Node]:
-    batch_dims = node.attrs["batch_dims"] if "batch_dims" in node.attrs else int_attr(0)
-    axis = const_node(f"{node.name}/axis", np.int32(batch_dims.i))
+    batch_dims = node.attrs.get("batch_dims", 0)
+    axis = const_node(f"{node.name}/axis", np.int32(batch_dims))
     attrs = {
         "Tparams": dtype,
         "Tindices": node.attrs["Tindices"],
-        "Taxis": dtype_attr("int32"),
+        "Taxis": DType("int32"),
         "batch_dims": batch_dims,
     }
     yield axis

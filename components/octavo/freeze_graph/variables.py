@@ -16,7 +16,6 @@ import numpy as np
 from octavo.errors import GraphError
 from octavo.freeze_graph.checkpoint import Checkpoint
 from octavo.freeze_graph.restore import Source, restored_variables
-from octavo.graph.attrs import read_dtype, read_shape
 from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import Array
 
@@ -77,7 +76,7 @@ class Restorer:
         own = Source(variable.name)
         named = restored.get(variable.name)
         yield from [named, own] if named and self.restore_op else [own, *([named] if named else [])]
-        shared = variable.attrs["shared_name"].s.decode() if "shared_name" in variable.attrs else ""
+        shared = variable.text("shared_name", "")
         for name in dict.fromkeys(filter(None, [shared, variable.name])):
             yield Source(name)
             yield Source(self.checkpoint.object_key(name))
@@ -114,14 +113,14 @@ def _slice_of(whole: Sequence[int], parts: Sequence[tuple[int, ...]], number: in
 
 
 def _known_shape(variable: Node) -> tuple[int, ...]:
-    shape = read_shape(variable.attrs["shape"]) if "shape" in variable.attrs else None
+    shape = variable.shape("shape")
     return tuple(size if size is not None else -1 for size in shape or ())
 
 
 def _checked(variable: Node, value: Array, key: str) -> Array:
     """The value, when it has the shape and the dtype that the variable declares."""
-    shape = read_shape(variable.attrs["shape"]) if "shape" in variable.attrs else None
-    dtype = read_dtype(variable.attrs["dtype"])
+    shape = variable.shape("shape")
+    dtype = variable.dtype("dtype")
     fits = shape is None or (
         len(shape) == value.ndim and all(want in {None, got} for want, got in zip(shape, value.shape, strict=True))
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, int_attr, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
@@ -114,12 +114,12 @@ def quantize(name: str, inputs: tuple[str, str, str], *, device: str = "") -> No
     does not have; 0 divides by zero where a tensor is all zeros.
     """
     attrs = {
-        "T": dtype_attr("quint8"),
-        "mode": string_attr("MIN_FIRST"),
-        "round_mode": string_attr("HALF_AWAY_FROM_ZERO"),
-        "narrow_range": bool_attr(False),
-        "axis": int_attr(-1),
-        "ensure_minimum_range": float_attr(1e-9),
+        "T": DType("quint8"),
+        "mode": "MIN_FIRST",
+        "round_mode": "HALF_AWAY_FROM_ZERO",
+        "narrow_range": False,
+        "axis": -1,
+        "ensure_minimum_range": 1e-9,
     }
     return Node(name, "QuantizeV2", inputs, attrs, device)
 
@@ -127,10 +127,10 @@ def quantize(name: str, inputs: tuple[str, str, str], *, device: str = "") -> No
 def dequantize(name: str, inputs: tuple[str, str, str], *, mode: Mode = "MIN_FIRST", device: str = "") -> Node:
     """Dequantize of (quint8 codes, low, high) to float32."""
     attrs = {
-        "T": dtype_attr("quint8"),
-        "mode": string_attr(mode),
-        "narrow_range": bool_attr(False),
-        "axis": int_attr(-1),
-        "dtype": dtype_attr("float32"),
+        "T": DType("quint8"),
+        "mode": mode,
+        "narrow_range": False,
+        "axis": -1,
+        "dtype": DType("float32"),
     }
     return Node(name, "Dequantize", inputs, attrs, device)

@@ -13,9 +13,8 @@ import numpy.typing as npt
 from octavo.generic_eightbit.eightbit_kernels import KERNELS, Kernel, plain_inputs, quantized_inputs
 from octavo.generic_eightbit.min_first import DTYPE, MODE, dequantize, encoded
 from octavo.graph import Graph, Node, const_node, const_value, producer_name, safe_name
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.names import fresh_name
-from octavo.graph.op_defs import attr_value
 
 Codes = tuple[str, str, str]
 """The tensors of codes, lowest and highest value that stand for a float tensor."""
@@ -59,9 +58,9 @@ class Converter:
         kernel = KERNELS[node.op]
         codes = [self._codes_of(tensor, node) for tensor in quantized_inputs(node)]
         inputs = (*_inputs(kernel, codes, plain_inputs(node)), *node.control_inputs)
-        attrs = {key: value for key in kernel.copied if (value := attr_value(node, key)) is not None}
-        attrs |= {key: dtype_attr(DTYPE) for key in kernel.types}
-        attrs |= {kernel.wide: dtype_attr(WIDE)} if kernel.wide else {}
+        attrs = {key: value for key in kernel.copied if (value := node.attr(key)) is not None}
+        attrs |= {key: DType(DTYPE) for key in kernel.types}
+        attrs |= {kernel.wide: DType(WIDE)} if kernel.wide else {}
         main = _outputs(self._add(f"{node.name}/eightbit", kernel.op, inputs, node.device, **attrs))
         self.codes[node.name] = self._requantized(node, main) if kernel.wide else main
         self.keep(dequantize(node.name, self.codes[node.name], device=node.device))
@@ -82,7 +81,7 @@ class Converter:
 
     def convert_placeholder(self, node: Node, low: float, high: float) -> str:
         """Add a Placeholder that takes codes; returns the float tensor that stands for it."""
-        self.keep(node.with_attrs(dtype=dtype_attr(DTYPE)))
+        self.keep(node.with_attrs(dtype=DType(DTYPE)))
         lowest = self._const(f"{node.name}_eightbit/min", np.float32(low))
         highest = self._const(f"{node.name}_eightbit/max", np.float32(high))
         self.codes[node.name] = (node.name, lowest, highest)
@@ -116,29 +115,29 @@ class Converter:
         here = f"^{producer_name(tensor)}"
         shape = self._const(f"{prefix}/reshape_dims", np.array([-1], np.int32), here)
         axis = self._const(f"{prefix}/reduction_dims", np.array([0], np.int32), here)
-        types = {"T": dtype_attr("float32")}
-        index = dtype_attr("int32")
+        types = {"T": DType("float32")}
+        index = DType("int32")
         flat = self._add(f"{prefix}/reshape", "Reshape", (tensor, shape), Tshape=index, **types)
-        reduced = {"Tidx": index, "keep_dims": bool_attr(False), **types}
+        reduced: dict[str, Any] = {"Tidx": index, "keep_dims": False, **types}
         low = self._add(f"{prefix}/min", "Min", (flat, axis), **reduced)
         high = self._add(f"{prefix}/max", "Max", (flat, axis), **reduced)
         return self._quantized(f"{prefix}/quantize", tensor, (low, high))
 
     def _quantized(self, name: str, tensor: str, ends: tuple[str, str]) -> Codes:
-        attrs = {"T": dtype_attr(DTYPE), "mode": string_attr(MODE), "ensure_minimum_range": float_attr(NARROWEST)}
+        attrs: dict[str, Any] = {"T": DType(DTYPE), "mode": MODE, "ensure_minimum_range": NARROWEST}
         return _outputs(self._add(name, "QuantizeV2", (tensor, *ends), **attrs))
 
     def _requantized(self, node: Node, wide: Codes) -> Codes:
         """The 32-bit codes of a node as eight-bit ones."""
         ends = self.trained.get(node.name) or self._output_range(node, wide)
-        attrs = {"Tinput": dtype_attr(WIDE), "out_type": dtype_attr(DTYPE)}
+        attrs = {"Tinput": DType(WIDE), "out_type": DType(DTYPE)}
         return _outputs(self._add(f"{wide[0]}/requantize", "Requantize", (*wide, *ends), node.device, **attrs))
 
     def _output_range(self, node: Node, wide: Codes) -> tuple[str, str]:
         main = wide[0]
         if self.fallback is None:
             name = f"{main}/requant_range"
-            found = self._add(name, "RequantizationRange", wide, node.device, Tinput=dtype_attr(WIDE))
+            found = self._add(name, "RequantizationRange", wide, node.device, Tinput=DType(WIDE))
             return found, f"{found}:1"
         low, high = map(np.float32, self.fallback)
         here = f"^{main}"
@@ -157,10 +156,10 @@ class Converter:
 
 def is_decoded(node: Node) -> bool:
     """Whether a node makes floats of eight-bit codes as `dequantize` does."""
-    if node.op != "Dequantize" or read_dtype(node.attrs["T"]) != DTYPE:
+    if node.op != "Dequantize" or node.dtype("T") != DTYPE:
         return False
-    plain = attr_value(node, "axis").i == -1 and not attr_value(node, "narrow_range").b
-    return plain and bool(attr_value(node, "mode").s == MODE.encode())
+    plain = node.integer("axis") == -1 and not node.flag("narrow_range")
+    return plain and node.text("mode") == MODE
 
 
 def without_unread(nodes: Mapping[str, Node], candidates: Iterable[str]) -> list[Node]:

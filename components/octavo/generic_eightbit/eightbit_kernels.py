@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from octavo.graph import Graph, Node, const_value
-from octavo.graph.attrs import read_dtype
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.runtime.shapes import Shape
 
 LARGEST_RANK = 5
@@ -75,7 +73,7 @@ def check(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
     """
     if node.op in GONE:
         raise Miss(f"TensorFlow has no {GONE[node.op]}", at=node.name)
-    dtype = read_dtype(attr_value(node, "T"))
+    dtype = node.dtype("T")
     if dtype != "float32":
         raise Miss(f"it computes in {dtype}", at=node.name)
     if node.name in graph.input_names:
@@ -113,7 +111,7 @@ def trained_range(graph: Graph, node: Node) -> bool:
     if any(end.op != "Const" or end.name in graph.input_names for end in ends):
         return False
     low, high = (const_value(end) for end in ends)
-    whole = attr_value(node, "num_bits").i == 8 and not attr_value(node, "narrow_range").b
+    whole = node.integer("num_bits") == 8 and not node.flag("narrow_range")
     return whole and low.shape == high.shape == () and bool(low <= 0 <= high and low < high)
 
 
@@ -124,16 +122,16 @@ def _only_measured(graph: Graph, node: Node) -> bool:
 
 
 def _check_layout(node: Node) -> None:
-    layout, dilations, axis = (attr_value(node, name) for name in ("data_format", "dilations", "Tidx"))
-    if layout is not None and layout.s != b"NHWC":
-        raise Miss(f"its data_format is {layout.s.decode()}", at=node.name)
-    if dilations is not None and any(n != 1 for n in dilations.list.i):
+    layout = node.text("data_format", "NHWC")
+    if layout != "NHWC":
+        raise Miss(f"its data_format is {layout}", at=node.name)
+    if any(n != 1 for n in node.integers("dilations", ())):
         raise Miss("it has dilations", at=node.name)
-    if axis is not None and read_dtype(axis) != "int32":
-        raise Miss(f"its axis is {read_dtype(axis)}", at=node.name)
-    if "padding" in node.attrs and node.attrs["padding"].s not in {b"SAME", b"VALID"}:
+    if node.attr("Tidx") is not None and node.dtype("Tidx") != "int32":
+        raise Miss(f"its axis is {node.dtype('Tidx')}", at=node.name)
+    if node.text("padding", "SAME") not in {"SAME", "VALID"}:
         raise Miss("its padding is EXPLICIT", at=node.name)
-    if "ksize" in node.attrs and (node.attrs["ksize"].list.i[0], node.attrs["ksize"].list.i[3]) != (1, 1):
+    if "ksize" in node.attrs and (node.integers("ksize")[0], node.integers("ksize")[3]) != (1, 1):
         raise Miss("it pools over images or channels", at=node.name)
 
 

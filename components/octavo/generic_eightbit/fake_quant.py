@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from octavo.generic_eightbit.codes import Range, check_input, nudged
 from octavo.graph.graph import Graph, Node
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
 from octavo.int8.checks import no_kernel
@@ -30,10 +29,10 @@ def check(graph: Graph, node: Node) -> None:
     Raises:
         Miss: when it cannot.
     """
-    bits = int(attr_value(node, "num_bits").i)
+    bits = node.integer("num_bits")
     if bits != 8:
         raise no_kernel(node, f"it has {bits} bits; the eight-bit ops have 8", "train with FakeQuants of 8 bits")
-    if attr_value(node, "narrow_range").b:
+    if node.flag("narrow_range"):
         reason = "its range is narrow: code 0 is not used, as the eight-bit ops use it"
         raise no_kernel(node, reason, "train with FakeQuants whose narrow_range is false")
     check_input(graph, node, node.data_inputs[0])
@@ -52,7 +51,7 @@ def ends(graph: Graph, node: Node) -> Ends:
 def _limits(graph: Graph, node: Node) -> tuple[float, float] | None:
     """The range as the node says it; None when it is computed."""
     if node.op == "FakeQuantWithMinMaxArgs":
-        return float(attr_value(node, "min").f), float(attr_value(node, "max").f)
+        return node.number("min"), node.number("max")
     consts = [const_behind(graph, tensor) for tensor in node.data_inputs[1:3]]
     low, high = (None if const is None else float(const_value(const)) for const in consts)
     return None if low is None or high is None else (low, high)

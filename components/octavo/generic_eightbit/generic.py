@@ -26,7 +26,7 @@ from octavo.generic_eightbit.codes import Range, dequantize, quantize, quantized
 from octavo.generic_eightbit.plan import Plan, Settings, make_plan
 from octavo.generic_eightbit.redundant import strip_redundant_quantization
 from octavo.generic_eightbit.training_nodes import remove_training_nodes
-from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.quantized import refuse_quantized, with_made
@@ -95,7 +95,7 @@ class _Emitter:
 
     def _placeholder(self, node: Node) -> None:
         ends = "quantized_input_min_value", "quantized_input_max_value"
-        self.made.append(node.with_attrs(dtype=dtype_attr("quint8")))
+        self.made.append(node.with_attrs(dtype=DType("quint8")))
         self.made.append(dequantize(self.renames[node.name], (node.name, *ends), device=node.device))
 
     def _op(self, node: Node) -> None:
@@ -103,7 +103,7 @@ class _Emitter:
         sources = [self._quantized(node, t) for t in table.coded_inputs(node)]
         name = table.node_name(node, row)
         inputs = self._inputs(node, sources)
-        dtypes = {key: dtype_attr("qint32" if row.wide and key in _OUT else "quint8") for key in row.dtypes}
+        dtypes = {key: DType("qint32" if row.wide and key in _OUT else "quint8") for key in row.dtypes}
         attrs = dtypes | {key: node.attrs[key] for key in row.copied if key in node.attrs}
         self.made.append(Node(name, row.op, (*inputs, *node.control_inputs), attrs, node.device))
         result = (name, f"{name}:1", f"{name}:2")
@@ -147,8 +147,8 @@ class _Emitter:
         if node.name not in self.with_dims:
             self.with_dims.add(node.name)
             self.made += [const_node(dims, np.array([-1], np.int32)), const_node(axis, np.array([0], np.int32))]
-        kinds = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
-        to_shape = {"T": dtype_attr("float32"), "Tshape": dtype_attr("int32")}
+        kinds = {"T": DType("float32"), "Tidx": DType("int32"), "keep_dims": False}
+        to_shape = {"T": DType("float32"), "Tshape": DType("int32")}
         self.made += [
             Node(reshape, "Reshape", (tensor, dims), to_shape, node.device),
             Node(low, "Min", (reshape, axis), kinds, node.device),
@@ -165,9 +165,9 @@ class _Emitter:
             ends = "fallback_quantization_min_value", "fallback_quantization_max_value"
         else:
             ranged = f"{node.name}_eightbit_requant_range"
-            self.made.append(Node(ranged, "RequantizationRange", wide, {"Tinput": dtype_attr("qint32")}, node.device))
+            self.made.append(Node(ranged, "RequantizationRange", wide, {"Tinput": DType("qint32")}, node.device))
             ends = ranged, f"{ranged}:1"
-        attrs = {"Tinput": dtype_attr("qint32"), "out_type": dtype_attr("quint8")}
+        attrs = {"Tinput": DType("qint32"), "out_type": DType("quint8")}
         self.made.append(Node(name, "Requantize", (*wide, *ends), attrs, node.device))
         return name, f"{name}:1", f"{name}:2"
 

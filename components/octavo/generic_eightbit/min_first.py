@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Node, const_node
-from octavo.graph.attrs import dtype_attr, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.tensors import Array
 
 MODE = "MIN_FIRST"
@@ -54,7 +54,7 @@ def encoded(node: Node, value: Array, *, names: tuple[str, str, str]) -> tuple[N
 
 def dequantize(name: str, tensors: tuple[str, str, str], *, control: tuple[str, ...] = (), device: str = "") -> Node:
     """A node that makes float32 of codes, lowest and highest value."""
-    attrs = {"T": dtype_attr(DTYPE), "mode": string_attr(MODE)}
+    attrs = {"T": DType(DTYPE), "mode": MODE}
     return Node(name, "Dequantize", (*tensors, *control), attrs, device)
 
 

@@ -15,7 +15,6 @@ from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import RecipeError
 from octavo.generic_eightbit import fake_quant, table
 from octavo.generic_eightbit.codes import Range, range_of
-from octavo.graph.attrs import read_dtype
 from octavo.graph.frames import in_frames
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
@@ -192,4 +191,4 @@ def _is_candidate(node: Node) -> bool:
 
 
 def _is_float_placeholder(node: Node) -> bool:
-    return node.op in PLACEHOLDERS and read_dtype(node.attrs["dtype"]) == "float32"
+    return node.op in PLACEHOLDERS and node.dtype("dtype") == "float32"

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.names import producer_name
-from octavo.graph.op_defs import attr_value
 
 READ_ALIKE = ("T", "mode", "narrow_range", "axis")
 
@@ -35,7 +34,7 @@ def strip_redundant_quantization(graph: Graph) -> Graph:
 def _is_pair(graph: Graph, source: Node, quantizing: Node) -> bool:
     if source.op != "Dequantize" or quantizing.name in graph.output_names or quantizing.control_inputs:
         return False
-    if any(attr_value(source, key) != attr_value(quantizing, key) for key in READ_ALIKE):
+    if any(source.attr(key) != quantizing.attr(key) for key in READ_ALIKE):
         return False
     low, high = quantizing.data_inputs[1:]
     return (low, high) == source.data_inputs[1:] or (

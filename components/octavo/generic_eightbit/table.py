@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from octavo.generic_eightbit.codes import check_input
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
@@ -89,7 +88,7 @@ def coded_inputs(node: Node) -> tuple[str, ...]:
 
 def computes_floats(node: Node) -> bool:
     """Whether a node is of one of the types, and of float32; shapes are joined and reshaped by the same ops."""
-    return node.op in ROWS and read_dtype(node.attrs["T"]) == "float32"
+    return node.op in ROWS and node.dtype("T") == "float32"
 
 
 def check(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
@@ -103,9 +102,9 @@ def check(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
     Raises:
         Miss: when it cannot.
     """
-    if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
+    if node.text("data_format", "NHWC") != "NHWC":
         raise no_kernel(node, "its data format is not NHWC, the only one of the eight-bit ops", CHANNELS_LAST)
-    if "padding" in node.attrs and node.attrs["padding"].s not in {b"SAME", b"VALID"}:
+    if node.text("padding", "SAME") not in {"SAME", "VALID"}:
         reason = "its padding is explicit; the eight-bit op knows SAME and VALID"
         raise no_kernel(node, reason, "pad with a Pad in front of it, or use SAME or VALID")
     if node.op == "Conv2D":
@@ -119,7 +118,7 @@ def check(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
 
 
 def _check_conv(node: Node, data: Shape, filters: Shape) -> None:
-    if "dilations" in node.attrs and set(node.attrs["dilations"].list.i) - {1}:
+    if "dilations" in node.attrs and set(node.integers("dilations")) - {1}:
         way_out = "use oneDNN's kernels, which take dilations: --intel_cpu_eightbitize=True"
         raise no_kernel(node, "it is dilated; QuantizedConv2D on quint8 takes no dilations", way_out)
     channels = data[3] if data else None

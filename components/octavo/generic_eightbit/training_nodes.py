@@ -46,7 +46,5 @@ def _without_waits_for(node: Node, gone: dict[str, str]) -> Node:
 def _waited_for(nodes: list[Node]) -> frozenset[str]:
     """The names that control edges and colocations point at."""
     waits = {producer_name(t) for node in nodes for t in node.control_inputs}
-    beside = {
-        place.decode().removeprefix("loc:@") for n in nodes if "_class" in n.attrs for place in n.attrs["_class"].list.s
-    }
+    beside = {place.removeprefix("loc:@") for node in nodes for place in node.texts("_class", ())}
     return frozenset(waits | beside)

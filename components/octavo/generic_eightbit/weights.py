@@ -14,8 +14,8 @@ import numpy as np
 from octavo.documents.decisions import Decision, stays_fp32
 from octavo.errors import SpecError
 from octavo.generic_eightbit.codes import check_values, quantized_const
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
+from octavo.graph.library import function_nodes
 from octavo.graph.miss import Miss
 from octavo.graph.quantized import with_made
 from octavo.graph.tensors import Array, const_node, const_value
@@ -105,15 +105,9 @@ def _on_constants(graph: Graph, change: Callable[[Node, Array], Iterable[Node]])
 
 
 def _is_float(node: Node) -> bool:
-    return node.op == "Const" and read_dtype(node.attrs["dtype"]) == "float32"
+    return node.op == "Const" and node.dtype("dtype") == "float32"
 
 
 def _in_functions(graph: Graph) -> list[Decision]:
     """The verdicts on constants inside the function library, which stay as they are."""
-    functions = () if graph.library is None else graph.library.function
-    return [
-        in_function(function.signature.name, node)
-        for function in functions
-        for node in function.node_def
-        if node.op == "Const" and read_dtype(node.attr["dtype"]) == "float32"
-    ]
+    return [in_function(function, node) for function, node in function_nodes(graph) if _is_float(node)]

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
+from octavo.graph.attrs import DType, Function, numbered_dtype, plain_of
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import output_index, producer_name
-from octavo.graph.op_defs import CONTROL_FLOW, op_def
+from octavo.graph.op_defs import CONTROL_FLOW
+from octavo.graph.registry import op_def
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_value
 from octavo.graph.workspace import Workspace
@@ -121,16 +124,15 @@ def _is_foldable(node: Node) -> bool:
     """Whether an op gives the same values for the same inputs, has no other effect, and can be run safely."""
     if not _takes_and_gives_plain_types(node.op):
         return False
-    unfoldable = _unfoldable_enums()
-    for value in node.attrs.values():
-        kind = value.WhichOneof("value")
-        if kind == "func" or (kind == "list" and value.list.func):
-            return False
-        if kind == "type" and value.type in unfoldable:
-            return False
-        if kind == "list" and any(t in unfoldable for t in value.list.type):
-            return False
-    return True
+    return all(map(_is_foldable_attr, node.attrs.values()))
+
+
+def _is_foldable_attr(value: Any) -> bool:
+    """Whether an attribute neither calls a function nor is of an unfoldable type."""
+    plain = plain_of(value)
+    elements = plain if isinstance(plain, tuple) else (plain,)
+    calls = plain is None or any(isinstance(e, Function) for e in elements)
+    return not calls and not any(isinstance(e, DType) and e in UNFOLDABLE_TYPES for e in elements)
 
 
 @cache
@@ -138,15 +140,8 @@ def _takes_and_gives_plain_types(op: str) -> bool:
     definition = op_def(op)
     if definition is None or not _is_pure(op) or not definition.output_arg:
         return False
-    types = {arg.type for arg in (*definition.input_arg, *definition.output_arg)}
-    return not types & _unfoldable_enums()
-
-
-@cache
-def _unfoldable_enums() -> frozenset[int]:
-    import tensorflow as tf
-
-    return frozenset(tf.dtypes.as_dtype(name).as_datatype_enum for name in UNFOLDABLE_TYPES)
+    args = (*definition.input_arg, *definition.output_arg)
+    return not any(numbered_dtype(arg.type) in UNFOLDABLE_TYPES for arg in args)
 
 
 @cache

@@ -35,13 +35,9 @@ def frames(order: Iterable[Node]) -> Mapping[str, Frame]:
     for node in order:
         around = max((found.get(producer_name(t), ()) for t in node.inputs), key=len, default=())
         if node.op in ENTERS:
-            around = (*around, _frame_name(node))
+            around = (*around, node.text("frame_name", ""))
         found[node.name] = around[:-1] if node.op in EXITS else around
     return found
-
-
-def _frame_name(enter: Node) -> str:
-    return str(enter.attrs["frame_name"].s.decode()) if "frame_name" in enter.attrs else ""
 
 
 def in_frames(order: Iterable[Node]) -> frozenset[str]:

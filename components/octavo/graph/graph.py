@@ -6,11 +6,31 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import Attrs
+from octavo.graph.attr_proto import attr_to_text
+from octavo.graph.attrs import Attrs, DType, Function, Opaque, Tensor, TensorShape, plain_of
 from octavo.graph.names import canonical, is_control, producer_name
+from octavo.graph.registry import default_attrs
+
+T = TypeVar("T")
+
+KINDS: Mapping[type, str] = {
+    DType: "a dtype",
+    str: "a string",
+    bytes: "bytes that are no UTF-8",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a float",
+    TensorShape: "a shape",
+    Tensor: "a tensor",
+    Function: "a function",
+    tuple: "a list",
+}
+"""The type of an attribute's value -> what it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,90 @@ class Node:
     def with_attrs(self, **attrs: Any) -> Node:
         """The same node with some attributes replaced or added."""
         return replace(self, attrs={**self.attrs, **attrs})
+
+    def attr(self, name: str) -> Any:
+        """An attribute, or its op type's default where the node leaves it out; None when there is neither."""
+        return self.attrs[name] if name in self.attrs else default_attrs(self.op).get(name)
+
+    # What an attribute holds, by kind. Each raises GraphError when it is of another kind, or there is none and no
+    # default is given.
+
+    def dtype(self, name: str) -> str:
+        """A dtype's short name, e.g. "float32"; reference types are read as their base type."""
+        return self._read(name, DType).base
+
+    def dtypes(self, name: str) -> tuple[str, ...]:
+        """The short names of a list of dtypes; reference types are read as their base type."""
+        return tuple(dtype.base for dtype in self._read_all(name, DType))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string."""
+        return self._read(name, str, default)
+
+    def texts(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of strings."""
+        return self._read_all(name, str, default)
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        return self._read(name, bool)
+
+    def integer(self, name: str) -> int:
+        """An integer."""
+        return self._read(name, int)
+
+    def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """A list of integers."""
+        return self._read_all(name, int, default)
+
+    def number(self, name: str) -> float:
+        """A float32."""
+        return float(np.float32(self._read(name, float)))
+
+    def shape(self, name: str) -> tuple[int | None, ...] | None:
+        """A shape; None for unknown rank or when nothing says it, None inside for an unknown dimension."""
+        return self._read(name, TensorShape, TensorShape(unknown_rank=True)).known
+
+    def declared_shape(self, name: str) -> TensorShape:
+        """A shape as it is declared, which may not be valid."""
+        return self._read(name, TensorShape)
+
+    def declared_shapes(self, name: str, default: tuple[TensorShape, ...] | None = None) -> tuple[TensorShape, ...]:
+        """A list of shapes as they are declared."""
+        return self._read_all(name, TensorShape, default)
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor."""
+        return self._read(name, Tensor)
+
+    def function(self, name: str) -> str:
+        """The name of a function of the library."""
+        return self._read(name, Function).name
+
+    def _read(self, name: str, kind: type[T], default: T | None = None) -> T:
+        value = self.attr(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise GraphError(f"{self.op} {self.name!r} lacks the attribute {name!r}")
+        value = value if plain_of(value) is None else plain_of(value)
+        if type(value) is not kind:
+            called = f"the attribute {name!r} of {self.op} {self.name!r}"
+            raise GraphError(f"{called} is {_described(value)}; wanted {KINDS[kind]}")
+        return value
+
+    def _read_all(self, name: str, kind: type[T], default: tuple[T, ...] | None = None) -> tuple[T, ...]:
+        values = self._read(name, tuple, default)
+        strange = next((value for value in values if type(value) is not kind), None)
+        if strange is not None:
+            called = f"the attribute {name!r} of {self.op} {self.name!r}"
+            raise GraphError(f"{called} is a list that holds {_described(strange)}; wanted {KINDS[kind]}")
+        return values
+
+
+def _described(value: Any) -> str:
+    """An attribute's value as an error tells it."""
+    return f"unreadable ({attr_to_text(value)[:80]})" if isinstance(value, Opaque) else KINDS[type(value)]
 
 
 @dataclass(frozen=True)

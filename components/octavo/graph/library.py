@@ -6,7 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from octavo.graph.graph import Graph
+from octavo.graph.attr_proto import read_attrs, write_attr
+from octavo.graph.attrs import Function, plain_of
+from octavo.graph.graph import Graph, Node
+from octavo.graph.registry import default_attrs
+
+
+def function_nodes(graph: Graph) -> Iterator[tuple[str, Node]]:
+    """The nodes inside the functions of a graph's library, each behind its function's name; without inputs."""
+    for function in graph.library.function if graph.library is not None else ():
+        for node in function.node_def:
+            yield function.signature.name, Node(node.name, node.op, (), read_attrs(node.attr), node.device)
 
 
 def without_unused_functions(graph: Graph) -> Graph:
@@ -16,28 +26,42 @@ def without_unused_functions(graph: Graph) -> Graph:
     """
     if graph.library is None:
         return graph
-    functions = {function.signature.name: function for function in graph.library.function}
+    functions: dict[str, list[Node]] = {function.signature.name: [] for function in graph.library.function}
+    for name, node in function_nodes(graph):
+        functions[name].append(node)
     gradients = {gradient.function_name: gradient.gradient_func for gradient in graph.library.gradient}
-    todo = list(_called((node.op, node.attrs.values()) for node in graph.nodes.values()))
+    todo = list(_called(graph.nodes.values()))
     needed: set[str] = set()
     while todo:
         name = todo.pop()
         if name in functions and name not in needed:
             needed.add(name)
-            todo.extend(_called((node.op, node.attr.values()) for node in functions[name].node_def))
+            todo.extend(_called(functions[name]))
             todo.extend([gradients[name]] if name in gradients else [])
     return replace(graph, library=_library(graph.library, needed))
 
 
-def _called(nodes: Iterable[tuple[str, Iterable[Any]]]) -> Iterator[str]:
+def _called(nodes: Iterable[Node]) -> Iterator[str]:
     """The names that nodes may call functions by."""
-    for op, values in nodes:
-        yield op
-        for value in values:
-            if value.HasField("func"):
-                yield value.func.name
-            elif value.HasField("list"):
-                yield from (function.name for function in value.list.func)
+    for node in nodes:
+        yield node.op
+        for value in map(plain_of, node.attrs.values()):
+            elements = value if isinstance(value, tuple) else (value,)
+            yield from (element.name for element in elements if isinstance(element, Function))
+
+
+def with_default_attrs_inside(graph: Graph) -> Graph:
+    """The graph with every attribute that a node inside a function leaves to its op's default written out."""
+    if graph.library is None:
+        return graph
+    copied = type(graph.library)()
+    copied.CopyFrom(graph.library)
+    for function in copied.function:
+        for node in function.node_def:
+            for name, value in default_attrs(node.op).items():
+                if name not in node.attr:
+                    node.attr[name].CopyFrom(write_attr(value))
+    return replace(graph, library=copied)
 
 
 def _library(library: Any, needed: set[str]) -> Any:

@@ -160,10 +160,4 @@ def _info(message: Any) -> TensorInfo:
     import tensorflow as tf
 
     dtype = tf.dtypes.as_dtype(message.dtype).base_dtype.name
-    return TensorInfo(canonical(message.name), dtype, _shape(message))
-
-
-def _shape(message: Any) -> tuple[int | None, ...] | None:
-    from tensorflow.core.framework import attr_value_pb2
-
-    return read_shape(attr_value_pb2.AttrValue(shape=message.tensor_shape))
+    return TensorInfo(canonical(message.name), dtype, read_shape(message.tensor_shape).known)

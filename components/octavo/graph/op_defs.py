@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import read_dtype
+from octavo.graph.attrs import numbered_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import output_index
+from octavo.graph.registry import default_attrs, op_def
 
 SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 MERGES = frozenset({"Merge", "RefMerge", "_XlaMerge"})
@@ -22,30 +22,10 @@ def is_quantized(op: str) -> bool:
     return "quant" in op.lower() and not op.startswith("FakeQuant")
 
 
-@cache
-def op_def(op: str) -> Any:
-    """TensorFlow's definition of an op type; None when it has none (a custom op, or a function's name)."""
-    from tensorflow.python.framework import op_def_registry
-
-    return op_def_registry.get(op)
-
-
-def attr_value(node: Node, name: str) -> Any:
-    """A node's attribute, or its definition's default; None when there is neither."""
-    if name in node.attrs:
-        return node.attrs[name]
-    definition = op_def(node.op)
-    declared = next((a for a in definition.attr if a.name == name), None) if definition else None
-    return declared.default_value if declared and declared.HasField("default_value") else None
-
-
 def with_default_attrs(node: Node) -> Node:
     """The node with every attribute that its definition has a default for and it leaves out."""
-    definition = op_def(node.op)
-    if definition is None:
-        return node
-    missing = {a.name: a.default_value for a in definition.attr if a.HasField("default_value")}
-    return node if missing.keys() <= node.attrs.keys() else node.with_attrs(**{**missing, **node.attrs})
+    defaults = default_attrs(node.op)
+    return node if defaults.keys() <= node.attrs.keys() else node.with_attrs(**{**defaults, **node.attrs})
 
 
 def output_dtypes(node: Node) -> tuple[str, ...]:
@@ -65,21 +45,11 @@ def tensor_dtype(graph: Graph, tensor: str) -> str:
     return output_dtypes(graph.producer(tensor))[output_index(tensor)]
 
 
-def _dtypes_of(node: Node, output: Any) -> list[str]:
+def _dtypes_of(node: Node, output: Any) -> tuple[str, ...]:
     """The dtypes of one declared output, which may stand for several."""
-    import tensorflow as tf
-
     if output.type_list_attr:
-        types = _attr(node, output.type_list_attr).list.type
-        return [str(tf.dtypes.as_dtype(t).base_dtype.name) for t in types]
-    count = _attr(node, output.number_attr).i if output.number_attr else 1
-    if output.type_attr:
-        return [read_dtype(_attr(node, output.type_attr))] * count
-    return [str(tf.dtypes.as_dtype(output.type).base_dtype.name)] * count
-
-
-def _attr(node: Node, name: str) -> Any:
-    value = attr_value(node, name)
-    if value is None:
-        raise GraphError(f"{node.op} {node.name!r} lacks the attribute {name!r}")
-    return value
+        return node.dtypes(output.type_list_attr)
+    count = node.integer(output.number_attr) if output.number_attr else 1
+    declared = numbered_dtype(output.type)
+    dtype = declared.base if declared else node.dtype(output.type_attr)
+    return (dtype,) * count

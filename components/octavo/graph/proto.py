@@ -10,6 +10,7 @@ from typing import Any
 
 from octavo.errors import GraphError
 from octavo.files import expanded, write_atomically
+from octavo.graph.attr_proto import read_attrs, write_attr
 from octavo.graph.file_kinds import SAVED_MODEL, is_saved_model, why_no_graph
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
@@ -20,12 +21,12 @@ MAX_GRAPH_BYTES = 2**31 - 1
 
 
 def from_def(graph_def: Any) -> Graph:
-    """A Graph that shares the GraphDef's attribute messages (they are not copied).
+    """A Graph that shares the GraphDef's tensors (they are not copied).
 
     Raises:
         GraphError: on two nodes of one name, or an input that no node makes.
     """
-    nodes = (Node(n.name, n.op, tuple(map(_tensor, n.input)), dict(n.attr), n.device) for n in graph_def.node)
+    nodes = (Node(n.name, n.op, tuple(map(_tensor, n.input)), read_attrs(n.attr), n.device) for n in graph_def.node)
     library = graph_def.library if graph_def.HasField("library") else None
     versions = graph_def.versions if graph_def.HasField("versions") else None
     return Graph({}, library=library, versions=versions).with_nodes(nodes)
@@ -52,7 +53,7 @@ def to_def(graph: Graph) -> Any:
         made = graph_def.node.add(name=node.name, op=node.op, device=node.device)
         made.input.extend(node.inputs)
         for key in sorted(node.attrs):
-            made.attr[key].CopyFrom(node.attrs[key])
+            made.attr[key].CopyFrom(write_attr(node.attrs[key]))
     return graph_def
 
 

@@ -31,13 +31,17 @@ from typing import Any
 import numpy as np
 
 from octavo.errors import GraphError
-from octavo.graph import attrs as make
+from octavo.graph.attr_proto import attr_from_text, attr_to_text, tensor_of, write_attr
+from octavo.graph.attrs import DType, Tensor, TensorShape, named_dtype, plain_of
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
-from octavo.graph.tensors import const_node, const_value
+from octavo.graph.tensors import const_value
 
 LONGEST_TENSOR = 16
 """Elements of the longest tensor that is written out."""
+
+UNWRITTEN = frozenset({"", "string", "resource", "variant", "complex64", "complex128"})
+"""The dtypes of tensors that only protobuf's own text can say."""
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _LINE = re.compile(rf"(?P<name>[^\s=]+) = (?P<op>\w+)\((?P<inputs>[^)]*)\)(?P<attrs>.*?)(?: @(?P<device>{_STRING}))?")
@@ -83,7 +87,7 @@ def _parse_line(line: str, number: int) -> Node:
     except (ValueError, TypeError, KeyError) as fault:
         raise GraphError(f"graph text, line {number}: {fault}") from fault
     if found["op"] == "Const" and "value" in attributes:
-        attributes.setdefault("dtype", make.dtype_attr(_dtype_name(attributes["value"].tensor.dtype)))
+        attributes.setdefault("dtype", DType(attributes["value"].dtype))
     return Node(found["name"], found["op"], inputs, attributes, json.loads(found["device"] or '""'))
 
 
@@ -94,7 +98,7 @@ def _parse_attrs(text: str) -> Iterator[tuple[str, Any]]:
         end = _end_of_value(text, key.end()) if key else None
         if key is None or end is None:
             raise ValueError(f"wanted key=value, got {text[at:].strip()!r}")
-        yield key["key"], _read(text[key.end() : end])
+        yield key["key"], _checked(_read(text[key.end() : end]))
         at = end
 
 
@@ -110,56 +114,41 @@ def _end_of_value(text: str, start: int) -> int | None:
     return None
 
 
-def _read(text: str) -> Any:
-    """The attribute value that a text says."""
-    if text.startswith("{"):
-        return _read_protobuf(text[1:-1])
-    if tensor := _TENSOR.fullmatch(text):
-        return _read_tensor(tensor)
-    if shape := _SHAPE.fullmatch(text):
-        return make.shape_attr(_read_sizes(shape["sizes"]))
-    if text.startswith("["):
-        return _read_list(text[1:-1])
-    kind, value = _read_scalar(text)
-    return _SCALARS[kind](value)
-
-
-_SCALARS: dict[str, Callable[[Any], Any]] = {
-    "s": make.string_attr,
-    "b": make.bool_attr,
-    "i": make.int_attr,
-    "f": make.float_attr,
-    "type": make.dtype_attr,
-}
-
-
-def _read_scalar(text: str) -> tuple[str, Any]:
-    """The field of AttrValue that holds a scalar, and the value."""
-    if text.startswith('"'):
-        return "s", json.loads(text)
-    if text in {"true", "false"}:
-        return "b", text == "true"
-    if re.fullmatch(r"-?\d+", text):
-        return "i", int(text)
-    if re.fullmatch(r"-?(\d.*|inf|nan)", text):
-        return "f", float(text)
-    return "type", text
-
-
-def _read_list(text: str) -> Any:
-    pairs = [_read_scalar(word) for word in re.findall(rf"{_STRING}|[^\s,]+", text)]
-    value = make.int_list_attr(())
-    for kind, element in pairs:
-        if kind != pairs[0][0]:
-            raise ValueError(f"the list [{text}] holds elements of several kinds")
-        getattr(value.list, kind).append(getattr(_SCALARS[kind](element), kind))
+def _checked(value: Any) -> Any:
+    """The value, when an attribute can hold it."""
+    write_attr(value)
     return value
 
 
-def _read_sizes(text: str) -> tuple[int | None, ...] | None:
-    if text == "...":
-        return None
-    return tuple(None if size == "?" else int(size) for size in text.split(",") if size)
+def _read(text: str) -> Any:
+    """The attribute value that a text says."""
+    if text.startswith("{"):
+        return attr_from_text(text[1:-1])
+    if tensor := _TENSOR.fullmatch(text):
+        return _read_tensor(tensor)
+    if shape := _SHAPE.fullmatch(text):
+        return _read_shape(shape["sizes"])
+    if text.startswith("["):
+        return tuple(_read_scalar(word) for word in re.findall(rf"{_STRING}|[^\s,]+", text[1:-1]))
+    return _read_scalar(text)
+
+
+def _read_scalar(text: str) -> Any:
+    if text.startswith('"'):
+        return json.loads(text)
+    if text in {"true", "false"}:
+        return text == "true"
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if re.fullmatch(r"-?(\d.*|inf|nan)", text):
+        return float(np.float32(text))
+    return named_dtype(text)
+
+
+def _read_shape(sizes: str) -> TensorShape:
+    if sizes == "...":
+        return TensorShape(unknown_rank=True)
+    return TensorShape(tuple(None if size == "?" else int(size) for size in sizes.split(",") if size))
 
 
 def _read_tensor(found: re.Match[str]) -> Any:
@@ -174,56 +163,36 @@ def _read_tensor(found: re.Match[str]) -> Any:
     read = readers.get(dtype.kind, float)
     values = np.array([read(word.strip()) for word in found["values"].split(",") if word.strip()], dtype)
     filled = values.reshape(shape) if values.size == math.prod(shape) else np.broadcast_to(values, shape)
-    return const_node("", filled, found["dtype"]).attrs["value"]
-
-
-def _read_protobuf(text: str) -> Any:
-    from google.protobuf import text_format
-
-    value = make.bool_attr(False)
-    value.Clear()
-    try:
-        return text_format.Parse(text, value)
-    except text_format.ParseError as fault:
-        raise ValueError(f"{{{text}}} is no AttrValue: {fault}") from fault
+    return tensor_of(filled, found["dtype"])
 
 
 def _write(value: Any) -> str:
     """The text of an attribute value."""
-    kind = value.WhichOneof("value")
-    if kind == "list":
-        words = _write_list(value.list)
-        return _write_protobuf(value) if words is None else f"[{', '.join(words)}]"
-    if kind == "shape":
-        return _write_shape(make.read_shape(value))
-    if kind == "tensor":
-        return _write_tensor(value)
-    word = _write_scalar(kind, getattr(value, kind)) if kind in _SCALARS else None
-    return _write_protobuf(value) if word is None else word
+    plain = plain_of(value)
+    if isinstance(plain, tuple):
+        words = [_write_scalar(element) for element in plain]
+        return f"{{{attr_to_text(value)}}}" if None in words else f"[{', '.join(filter(None, words))}]"
+    if isinstance(plain, Tensor) and plain.dtype not in UNWRITTEN:
+        return _write_tensor(plain)
+    word = _write_shape(plain.known) if isinstance(plain, TensorShape) else _write_scalar(plain)
+    return f"{{{attr_to_text(value)}}}" if word is None else word
 
 
-def _write_list(values: Any) -> list[str] | None:
-    filled = [field.name for field, _ in values.ListFields()]
-    if len(filled) > 1 or not set(filled) <= set(_SCALARS):
-        return None
-    words = [_write_scalar(kind, element) for kind in filled for element in getattr(values, kind)]
-    return None if None in words else [word for word in words if word is not None]
-
-
-def _write_scalar(kind: str, value: Any) -> str | None:
+def _write_scalar(value: Any) -> str | None:
     """The text of a scalar; None where only protobuf's own text can say it."""
-    if kind == "type":
-        return _dtype_name(value)
-    if kind == "b":
-        return str(value).lower()
-    if kind == "i":
-        return str(value)
-    if kind == "f":
-        return str(np.float32(value))
-    try:
-        return json.dumps(str(value, "utf-8"))
-    except UnicodeDecodeError:
-        return None
+    match value:
+        case DType():
+            return str(value)
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            return str(np.float32(value))
+        case str():
+            return json.dumps(value)
+        case _:
+            return None
 
 
 def _write_shape(shape: tuple[int | None, ...] | None) -> str:
@@ -232,26 +201,10 @@ def _write_shape(shape: tuple[int | None, ...] | None) -> str:
     return f"<{','.join('?' if size is None else str(size) for size in shape)}>"
 
 
-def _write_tensor(value: Any) -> str:
-    name = _dtype_name(value.tensor.dtype)
-    if name in {"string", "resource", "variant", "complex64", "complex128"}:
-        return _write_protobuf(value)
+def _write_tensor(value: Tensor) -> str:
     array = const_value(Node("", "Const", (), {"value": value}))
-    head = f"{name}<{','.join(map(str, array.shape))}>"
+    head = f"{value.dtype}<{','.join(map(str, array.shape))}>"
     if array.size > LONGEST_TENSOR:
         return f"{head}[#{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}]"
     words = (str(element).lower().removesuffix(".0") for element in array.flat)
     return f"{head}[{', '.join(words)}]"
-
-
-def _write_protobuf(value: Any) -> str:
-    from google.protobuf import text_format
-
-    words: str = text_format.MessageToString(value, as_one_line=True)
-    return f"{{{words}}}"
-
-
-def _dtype_name(enum: int) -> str:
-    import tensorflow as tf
-
-    return str(tf.dtypes.as_dtype(enum).name)

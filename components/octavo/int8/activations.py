@@ -19,7 +19,6 @@ import numpy as np
 
 from octavo.graph.graph import Node
 from octavo.graph.names import producer_name
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import Array, const_value
 
 MOST_NODES = 16
@@ -48,7 +47,7 @@ class Activation:
 
 def single(node: Node) -> Activation:
     """An activation that is one op."""
-    return Activation(node.op, (node,), float(attr_value(node, "alpha").f) if node.op == "LeakyRelu" else 0.2)
+    return Activation(node.op, (node,), node.number("alpha") if node.op == "LeakyRelu" else 0.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def channels_of(anchor: Node, filter_shape: tuple[int, ...]) -> int:
     if anchor.op == "DepthwiseConv2dNative":
         return filter_shape[2] * filter_shape[3]
     if anchor.op == "MatMul":
-        return filter_shape[0] if anchor.attrs["transpose_b"].b else filter_shape[1]
+        return filter_shape[0] if anchor.flag("transpose_b") else filter_shape[1]
     return filter_shape[3]
 
 
@@ -145,7 +145,7 @@ def _bias(graph: Graph, anchor: Node, user: Node, other: str) -> Array | None:
     weights = _filter_shape(graph, anchor)
     if value is None or weights is None or output_index(other) != 0:
         return None
-    if user.op == "BiasAdd" and "data_format" in user.attrs and user.attrs["data_format"].s == b"NCHW":
+    if user.op == "BiasAdd" and user.text("data_format", "NHWC") == "NCHW":
         return None
     channels = channels_of(anchor, weights)
     if value.shape[:-1] != (1,) * (value.ndim - 1) or value.shape[-1:] not in {(channels,), (1,), ()}:
@@ -166,4 +166,4 @@ def _filter_shape(graph: Graph, anchor: Node) -> tuple[int, ...] | None:
     const = const_behind(graph, node.name)
     if const is None:
         return None
-    return tuple(dim.size for dim in const.attrs["value"].tensor.tensor_shape.dim)
+    return const.tensor("value").sizes

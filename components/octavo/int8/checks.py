@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Kind, Miss
 from octavo.graph.tensors import const_value
@@ -39,7 +38,7 @@ def check_anchor(graph: Graph, anchor: Node, shape: Shape) -> None:
     Raises:
         Miss: when it has none.
     """
-    dtype = read_dtype(anchor.attrs["T"])
+    dtype = anchor.dtype("T")
     if dtype != "float32":
         way_out = "convert the model to float32 before quantizing"
         raise no_kernel(anchor, f"it computes in {dtype}; the INT8 kernels replace float32", way_out)
@@ -59,7 +58,7 @@ def check_anchor(graph: Graph, anchor: Node, shape: Shape) -> None:
 
 def check_pool(pool: Node, kind: Kind) -> None:
     """Confirm that a pool reaches over rows and columns alone. Raises a Miss of that kind."""
-    sizes = [*pool.attrs["ksize"].list.i, *pool.attrs["strides"].list.i]
+    sizes = [*pool.integers("ksize"), *pool.integers("strides")]
     if {sizes[0], sizes[3], sizes[4], sizes[7]} != {1}:
         way_out = "use a Mean or Max over those dimensions, which stays float"
         raise Miss("it pools over the batch or the channels", at=pool.name, kind=kind, way_out=way_out)
@@ -67,20 +66,20 @@ def check_pool(pool: Node, kind: Kind) -> None:
 
 def is_padded(conv: Node, filter_shape: tuple[int, ...]) -> bool:
     """Whether a convolution's own padding may put zeros around its data."""
-    padding = conv.attrs["padding"].s
-    if padding == b"SAME":
+    padding = conv.text("padding")
+    if padding == "SAME":
         return filter_shape[:2] != (1, 1)
-    return padding == b"EXPLICIT" and any(conv.attrs["explicit_paddings"].list.i)
+    return padding == "EXPLICIT" and any(conv.integers("explicit_paddings"))
 
 
 def _check_matmul(anchor: Node) -> None:
-    if anchor.attrs["transpose_a"].b:
+    if anchor.flag("transpose_a"):
         way_out = "transpose the data before the matmul, and set its transpose_a to false"
         raise no_kernel(anchor, "transpose_a has no INT8 kernel", way_out)
 
 
 def _check_conv(anchor: Node, weights: tuple[int, ...], data: Shape) -> None:
-    if "data_format" in anchor.attrs and anchor.attrs["data_format"].s == b"NCHW":
+    if anchor.text("data_format", "NHWC") == "NCHW":
         raise no_kernel(anchor, "its data format is NCHW; the INT8 kernels take NHWC", CHANNELS_LAST)
     if anchor.op == "DepthwiseConv2dNative" and weights[3] != 1:
         reason = f"its channel multiplier is {weights[3]}; the INT8 depthwise kernel takes 1"

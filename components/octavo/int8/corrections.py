@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.tensors import Array, const_node, const_value
@@ -69,10 +69,10 @@ def _channels(graph: Graph, correction: Node) -> int:
     output = graph.nodes[producer_name(correction.data_inputs[0])]
     shape: tuple[int, ...] = const_value(graph.nodes[producer_name(output.data_inputs[1])]).shape
     if output.op == "MatMul":
-        return shape[0] if output.attrs["transpose_b"].b else shape[1]
+        return shape[0] if output.flag("transpose_b") else shape[1]
     return shape[2] * shape[3] if output.op == "DepthwiseConv2dNative" else shape[3]
 
 
 def _mean(name: str, tensor: str, axes: str, *, keep_dims: bool) -> Node:
-    attrs = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(keep_dims)}
+    attrs = {"T": DType("float32"), "Tidx": DType("int32"), "keep_dims": keep_dims}
     return Node(name, "Mean", (tensor, axes), attrs)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -109,11 +108,11 @@ def _reads(reader: Node, root: Node) -> bool:
 def _is_plain(graph: Graph, layer: Node) -> bool:
     """Whether a layer has constant float32 weights, all finite, and its channels on the last axis."""
     const = const_behind(graph, layer.data_inputs[1])
-    if const is None or read_dtype(layer.attrs["T"]) != "float32" or not np.all(np.isfinite(const_value(const))):
+    if const is None or layer.dtype("T") != "float32" or not np.all(np.isfinite(const_value(const))):
         return False
     if layer.op == "MatMul":
-        return not layer.attrs["transpose_a"].b
-    return "data_format" not in layer.attrs or layer.attrs["data_format"].s == b"NHWC"
+        return not layer.flag("transpose_a")
+    return layer.text("data_format", "NHWC") == "NHWC"
 
 
 def _weights(graph: Graph, layer: Node) -> str:
@@ -145,13 +144,13 @@ def _own_const(graph: Graph, tensor: str) -> str | None:
 
 def _out_axis(layer: Node) -> int:
     if layer.op == "MatMul":
-        return 0 if layer.attrs["transpose_b"].b else 1
+        return 0 if layer.flag("transpose_b") else 1
     return 2 if layer.op == "DepthwiseConv2dNative" else 3
 
 
 def _in_axis(layer: Node) -> int:
     if layer.op == "MatMul":
-        return 1 if layer.attrs["transpose_b"].b else 0
+        return 1 if layer.flag("transpose_b") else 0
     return 2
 
 

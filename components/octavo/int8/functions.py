@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
 
 from octavo.documents.decisions import Decision, stays_fp32
 from octavo.graph.graph import Graph, Node
+from octavo.graph.library import function_nodes
 from octavo.graph.miss import Miss
 from octavo.int8.chain import ANCHORS
 
@@ -15,18 +16,13 @@ WHILES = frozenset({"While", "StatelessWhile"})
 
 def in_functions(graph: Graph) -> list[Decision]:
     """The verdicts on ops inside the function library: bodies of loops, conditionals and calls run as they are."""
-    functions = () if graph.library is None else graph.library.function
     loops = _run_by_loops(graph)
-    return [
-        in_function(function.signature.name, node, in_loop=function.signature.name in loops)
-        for function in functions
-        for node in function.node_def
-        if node.op in ANCHORS
-    ]
+    nodes = function_nodes(graph)
+    return [in_function(function, node, in_loop=function in loops) for function, node in nodes if node.op in ANCHORS]
 
 
-def in_function(function: str, node: Any, *, in_loop: bool = False) -> Decision:
-    """The verdict on a NodeDef inside a function of the library."""
+def in_function(function: str, node: Node, *, in_loop: bool = False) -> Decision:
+    """The verdict on a node inside a function of the library."""
     where = f"it is inside the function {function!r}{', the body of a loop' if in_loop else ''}"
     reason = f"{where}; only the main graph is quantized"
     inlined = "inline the function before quantizing: freeze_graph does so where it can"
@@ -36,7 +32,5 @@ def in_function(function: str, node: Any, *, in_loop: bool = False) -> Decision:
 
 def _run_by_loops(graph: Graph) -> frozenset[str]:
     """The names of the functions that loops run in each turn."""
-    functions = () if graph.library is None else graph.library.function
-    loops = [node.attrs for node in graph.nodes.values() if node.op in WHILES]
-    loops += [node.attr for function in functions for node in function.node_def if node.op in WHILES]
-    return frozenset(attrs[part].func.name for attrs in loops for part in ("body", "cond"))
+    nodes = itertools.chain(graph.nodes.values(), (node for _, node in function_nodes(graph)))
+    return frozenset(node.function(part) for node in nodes if node.op in WHILES for part in ("body", "cond"))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr, dtype_list_attr, read_dtype
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -52,9 +52,9 @@ def with_integer_biases(graph: Graph) -> Outcome:
 
 
 def _has_float_bias(node: Node) -> bool:
-    fused = node.op in FUSED_CONVS and b"BiasAdd" in node.attrs["fused_ops"].list.s
+    fused = node.op in FUSED_CONVS and "BiasAdd" in node.texts("fused_ops")
     known = fused or (node.op.startswith(PUBLIC_CONVS) and "Tbias" in node.attrs)
-    return known and read_dtype(node.attrs["Tbias"]) == "float32"
+    return known and node.dtype("Tbias") == "float32"
 
 
 def _codes(graph: Graph, node: Node) -> Array:
@@ -70,7 +70,7 @@ def _codes(graph: Graph, node: Node) -> Array:
     magnitude = known_magnitude(graph, low, high)
     if magnitude is None:
         raise Miss(f"the range of its input, {low!r}, is known as the graph runs only", at=low)
-    most = 255 if read_dtype(node.attrs["Tinput"]) == "quint8" else 127
+    most = 255 if node.dtype("Tinput") == "quint8" else 127
     step = magnitude / most * np.maximum(abs(filter_low), abs(filter_high)) / 127
     if np.any(np.abs(bias) > step * LARGEST):
         raise Miss("a channel's steps are too small to count it in 32 bits", at=node.name)
@@ -87,14 +87,14 @@ def _const(graph: Graph, tensor: str, what: str) -> Array:
 
 def _first_range(node: Node) -> int:
     """The position of the input's low end: behind data, filter and bias, and the newer ops' summand."""
-    return 3 + (node.op in FUSED_CONVS and b"Sum" in node.attrs["fused_ops"].list.s)
+    return 3 + (node.op in FUSED_CONVS and "Sum" in node.texts("fused_ops"))
 
 
 def _with_qint32_bias(node: Node) -> Node:
-    node = node.with_attrs(Tbias=dtype_attr("qint32"))
+    node = node.with_attrs(Tbias=DType("qint32"))
     if node.op not in FUSED_CONVS:
         return node
-    kinds = [read_dtype(node.attrs["Tinput"]), "qint8", "qint32"]
-    if b"Sum" in node.attrs["fused_ops"].list.s:
-        kinds.append(read_dtype(node.attrs["Tsummand"]))
-    return node.with_attrs(Tdevice_inputs=dtype_list_attr(kinds))
+    kinds = [node.dtype("Tinput"), "qint8", "qint32"]
+    if "Sum" in node.texts("fused_ops"):
+        kinds.append(node.dtype("Tsummand"))
+    return node.with_attrs(Tdevice_inputs=tuple(map(DType, kinds)))

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -68,16 +67,16 @@ def filters_of(graph: Graph, anchor: Node) -> Filters:
     """
     unfit = Miss("its weights are not qint8 constants of a symmetric range", at=anchor.data_inputs[1])
     back = graph.nodes[producer_name(anchor.data_inputs[1])]
-    if back.op != "Dequantize" or read_dtype(back.attrs["T"]) != "qint8" or back.attrs["mode"].s != b"SCALED":
+    if back.op != "Dequantize" or back.dtype("T") != "qint8" or back.text("mode") != "SCALED":
         raise unfit
     consts = [const_behind(graph, t) for t in back.data_inputs]
     if any(c is None for c in consts):
         raise unfit
     codes, low, high = (c for c in consts if c is not None)
-    least = 127 if back.attrs["narrow_range"].b else 128
+    least = 127 if back.flag("narrow_range") else 128
     if np.any(const_value(low) / -least > const_value(high) / 127):
         raise unfit
-    axis = back.attrs["axis"].i
+    axis = back.integer("axis")
     shape = [1] * const_value(codes).ndim
     if axis >= 0:
         shape[axis] = -1
@@ -201,7 +200,7 @@ def _shifted(bias: Array | None, filters: Filters, data: Operand, summand: Opera
 
 def _layout(anchor: Node) -> Layout:
     if anchor.op == "MatMul":
-        return "OI" if anchor.attrs["transpose_b"].b else "IO"
+        return "OI" if anchor.flag("transpose_b") else "IO"
     return "HWCM" if anchor.op == "DepthwiseConv2dNative" else "HWIO"
 
 

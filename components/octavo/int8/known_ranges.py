@@ -45,7 +45,7 @@ def _ends(maker: Node) -> tuple[str, str] | None:
         return inputs[3], inputs[4]
     if maker.op.startswith(PUBLIC_CONVS) and maker.op.endswith("AndRequantize"):
         return inputs[7], inputs[8]
-    if maker.op in FUSED_CONVS and b"Requantize" in maker.attrs["fused_ops"].list.s:
+    if maker.op in FUSED_CONVS and "Requantize" in maker.texts("fused_ops"):
         return inputs[-2], inputs[-1]
     return None
 
@@ -57,11 +57,10 @@ def _entry_magnitude(graph: Graph, quantize: Node) -> float | None:
     `ensure_minimum_range` is widened.
     """
     low, high = (constant_scalar(graph, tensor) for tensor in quantize.data_inputs[1:3])
-    attrs = quantize.attrs
-    if low is None or high is None or attrs["mode"].s != b"SCALED":
+    if low is None or high is None or quantize.text("mode") != "SCALED":
         return None
     signed = quantized_dtype(quantize) == "qint8"
-    least = attrs["ensure_minimum_range"].f if "ensure_minimum_range" in attrs else 0.01
-    if high - low < least * max(1.0, abs(low), abs(high)) or (signed and not attrs["narrow_range"].b):
+    least = quantize.number("ensure_minimum_range")
+    if high - low < least * max(1.0, abs(low), abs(high)) or (signed and not quantize.flag("narrow_range")):
         return None
     return max(abs(low), abs(high)) if signed else high

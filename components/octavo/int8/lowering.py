@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from octavo.graph.attrs import string_attr
 from octavo.graph.graph import Graph, Node, rewire
 from octavo.graph.miss import Miss
 from octavo.graph.names import fresh_name, producer_name
@@ -110,7 +109,7 @@ def _unmergeable(node: Node) -> Node:
     TensorFlow's optimizer merges equal nodes. Two equal kernels would then share one output buffer, and a conv that
     adds to it in place would find another reader there and kill the process.
     """
-    return node if node.op == "Const" else node.with_attrs(_octavo_name=string_attr(node.name))
+    return node if node.op == "Const" else node.with_attrs(_octavo_name=node.name)
 
 
 def _not_frozen(node: Node) -> Miss:

@@ -5,16 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from octavo.graph.attrs import (
-    bool_attr,
-    dtype_attr,
-    dtype_list_attr,
-    float_attr,
-    int_attr,
-    int_list_attr,
-    string_attr,
-    string_list_attr,
-)
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Node
 
 Mode = Literal["SCALED", "MIN_FIRST"]
@@ -23,12 +14,12 @@ Mode = Literal["SCALED", "MIN_FIRST"]
 def quantize_v2(name: str, tensor: str, low: str, high: str, *, dtype: str, mode: Mode = "SCALED") -> Node:
     """QuantizeV2 of a float tensor. Signed SCALED codes need the narrow range: the kernels' scale is 127, not 128."""
     attrs = {
-        "T": dtype_attr(dtype),
-        "mode": string_attr(mode),
-        "round_mode": string_attr("HALF_TO_EVEN" if mode == "SCALED" else "HALF_AWAY_FROM_ZERO"),
-        "narrow_range": bool_attr(dtype == "qint8"),
-        "axis": int_attr(-1),
-        "ensure_minimum_range": float_attr(0.0),
+        "T": DType(dtype),
+        "mode": mode,
+        "round_mode": ("HALF_TO_EVEN" if mode == "SCALED" else "HALF_AWAY_FROM_ZERO"),
+        "narrow_range": dtype == "qint8",
+        "axis": -1,
+        "ensure_minimum_range": 0.0,
     }
     return Node(name, "QuantizeV2", (tensor, low, high), attrs)
 
@@ -38,18 +29,18 @@ def dequantize(
 ) -> Node:
     """Dequantize to float; `axis` >= 0 takes one range for each channel of that axis."""
     attrs = {
-        "T": dtype_attr(dtype),
-        "mode": string_attr(mode),
-        "narrow_range": bool_attr(dtype == "qint8"),
-        "axis": int_attr(axis),
-        "dtype": dtype_attr("float32"),
+        "T": DType(dtype),
+        "mode": mode,
+        "narrow_range": dtype == "qint8",
+        "axis": axis,
+        "dtype": DType("float32"),
     }
     return Node(name, "Dequantize", (codes, low, high), attrs)
 
 
 def requantization_range(name: str, codes: str) -> Node:
     """RequantizationRange of a qint32 tensor with its own range: outputs min(0, smallest) and the largest value."""
-    return Node(name, "RequantizationRange", (codes, f"{codes}:1", f"{codes}:2"), {"Tinput": dtype_attr("qint32")})
+    return Node(name, "RequantizationRange", (codes, f"{codes}:1", f"{codes}:2"), {"Tinput": DType("qint32")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +110,19 @@ def fused_quantized_conv(
         host += [fusion.summand.low, fusion.summand.high]
     host += [fusion.low, fusion.high]
     attrs = {
-        "Tinput": dtype_attr(data.dtype),
-        "Tfilter": dtype_attr("qint8"),
-        "Tbias": dtype_attr("float32"),
-        "Tsummand": dtype_attr(fusion.summand.dtype if fusion.summand else fusion.dtype),
-        "out_type": dtype_attr(fusion.dtype),
-        "Tdevice_inputs": dtype_list_attr([kind for _, kind in device]),
-        "Thost_inputs": dtype_list_attr(["float32"] * len(host)),
-        "Tdevice_outputs": dtype_list_attr([fusion.dtype]),
-        "Thost_outputs": dtype_list_attr(["float32", "float32"]),
-        "fused_ops": string_list_attr(fusion.names),
-        "is_filter_const": bool_attr(True),
-        "is_bias_const": bool_attr(True),
-        "data_format": string_attr("NHWC"),
+        "Tinput": DType(data.dtype),
+        "Tfilter": DType("qint8"),
+        "Tbias": DType("float32"),
+        "Tsummand": DType(fusion.summand.dtype if fusion.summand else fusion.dtype),
+        "out_type": DType(fusion.dtype),
+        "Tdevice_inputs": tuple(DType(kind) for _, kind in device),
+        "Thost_inputs": (DType("float32"),) * len(host),
+        "Tdevice_outputs": (DType(fusion.dtype),),
+        "Thost_outputs": (DType("float32"), DType("float32")),
+        "fused_ops": tuple(fusion.names),
+        "is_filter_const": True,
+        "is_bias_const": True,
+        "data_format": "NHWC",
         **_window_attrs(window, explicit="explicit_paddings"),
     }
     op = "_FusedQuantizedDepthwiseConv2D" if depthwise else "_FusedQuantizedConv2D"
@@ -141,18 +132,18 @@ def fused_quantized_conv(
 def window_sums(name: str, data: Codes, filters: Codes, window: Window, *, controls: tuple[str, ...]) -> Node:
     """`_FusedQuantizedDepthwiseConv2D` that hands on its 32-bit sums, and the range that 32 bits stand for."""
     attrs = {
-        "Tinput": dtype_attr(data.dtype),
-        "Tfilter": dtype_attr("qint8"),
-        "Tbias": dtype_attr("float32"),
-        "Tsummand": dtype_attr("qint32"),
-        "out_type": dtype_attr("qint32"),
-        "Tdevice_inputs": dtype_list_attr([data.dtype, "qint8"]),
-        "Thost_inputs": dtype_list_attr(["float32"] * 4),
-        "Tdevice_outputs": dtype_list_attr(["qint32"]),
-        "Thost_outputs": dtype_list_attr(["float32", "float32"]),
-        "fused_ops": string_list_attr(()),
-        "is_filter_const": bool_attr(True),
-        "data_format": string_attr("NHWC"),
+        "Tinput": DType(data.dtype),
+        "Tfilter": DType("qint8"),
+        "Tbias": DType("float32"),
+        "Tsummand": DType("qint32"),
+        "out_type": DType("qint32"),
+        "Tdevice_inputs": (DType(data.dtype), DType("qint8")),
+        "Thost_inputs": (DType("float32"),) * 4,
+        "Tdevice_outputs": (DType("qint32"),),
+        "Thost_outputs": (DType("float32"), DType("float32")),
+        "fused_ops": (),
+        "is_filter_const": True,
+        "data_format": "NHWC",
         **_window_attrs(window, explicit="explicit_paddings"),
     }
     ends = (data.low, data.high, filters.low, filters.high)
@@ -175,15 +166,15 @@ def public_quantized_conv(
     inputs = [data.tensor, filters.tensor, fusion.bias, data.low, data.high, filters.low, filters.high]
     inputs += [fusion.low, fusion.high]
     attrs = {
-        "Tinput": dtype_attr(data.dtype),
-        "Tfilter": dtype_attr("qint8"),
-        "Tbias": dtype_attr("float32"),
-        "out_type": dtype_attr(fusion.dtype),
+        "Tinput": DType(data.dtype),
+        "Tfilter": DType("qint8"),
+        "Tbias": DType("float32"),
+        "out_type": DType(fusion.dtype),
         **_window_attrs(window, explicit="padding_list"),
     }
     if summand is not None:
         inputs += [summand.tensor, summand.low, summand.high]
-        attrs["Tsummand"] = dtype_attr(summand.dtype)
+        attrs["Tsummand"] = DType(summand.dtype)
     middle = ("Sum" if summand else "") + ("AndRelu" if fusion.relu else "")
     kind = "QuantizedDepthwiseConv2D" if depthwise else "QuantizedConv2D"
     return Node(name, f"{kind}WithBias{middle}AndRequantize", (*inputs, *controls), attrs)
@@ -206,23 +197,23 @@ def quantized_matmul(
     host = [data.low, data.high, weights.low, weights.high, *(output[:2] if output else ())]
     out_type = output[2] if output else "float32"
     attrs = {
-        "T1": dtype_attr(data.dtype),
-        "T2": dtype_attr("qint8"),
-        "Tbias": dtype_attr("float32"),
-        "U": dtype_attr("float32"),
-        "Tout": dtype_attr(out_type),
-        "Tdevice_inputs": dtype_list_attr([data.dtype, "qint8", "float32"]),
-        "Thost_inputs": dtype_list_attr(["float32"] * len(host)),
-        "Tdevice_outputs": dtype_list_attr([out_type]),
-        "Thost_outputs": dtype_list_attr(["float32", "float32"] if output else []),
-        "transpose_a": bool_attr(False),
-        "transpose_b": bool_attr(transpose_b),
-        "is_weight_const": bool_attr(True),
-        "is_bias_const": bool_attr(True),
-        "fused_ops": string_list_attr(fused),
-        "input_quant_mode": string_attr("SCALED"),
-        "output_quant_mode": string_attr("SCALED"),
-        "leakyrelu_alpha": float_attr(leakyrelu_alpha),
+        "T1": DType(data.dtype),
+        "T2": DType("qint8"),
+        "Tbias": DType("float32"),
+        "U": DType("float32"),
+        "Tout": DType(out_type),
+        "Tdevice_inputs": (DType(data.dtype), DType("qint8"), DType("float32")),
+        "Thost_inputs": (DType("float32"),) * len(host),
+        "Tdevice_outputs": (DType(out_type),),
+        "Thost_outputs": (DType("float32"),) * 2 if output else (),
+        "transpose_a": False,
+        "transpose_b": transpose_b,
+        "is_weight_const": True,
+        "is_bias_const": True,
+        "fused_ops": tuple(fused),
+        "input_quant_mode": "SCALED",
+        "output_quant_mode": "SCALED",
+        "leakyrelu_alpha": leakyrelu_alpha,
     }
     return Node(name, "_QuantizedMatMul", (data.tensor, weights.tensor, bias, *host, *controls), attrs)
 
@@ -230,10 +221,10 @@ def quantized_matmul(
 def quantized_pool(name: str, op: str, data: Codes, *, ksize: tuple[int, ...], window: Window) -> Node:
     """QuantizedMaxPool or QuantizedAvgPool; the output has the input's range."""
     attrs = {
-        "T": dtype_attr(data.dtype),
-        "ksize": int_list_attr(ksize),
-        "strides": int_list_attr(window.strides),
-        "padding": string_attr(window.padding),
+        "T": DType(data.dtype),
+        "ksize": tuple(ksize),
+        "strides": window.strides,
+        "padding": window.padding,
     }
     return Node(name, f"Quantized{op}", (data.tensor, data.low, data.high), attrs)
 
@@ -241,7 +232,7 @@ def quantized_pool(name: str, op: str, data: Codes, *, ksize: tuple[int, ...], w
 def quantized_concat(name: str, parts: list[Codes], axis: str) -> Node:
     """QuantizedConcatV2 of at least two parts of one dtype; it rescales them to the widest range when they differ."""
     inputs = [*(p.tensor for p in parts), axis, *(p.low for p in parts), *(p.high for p in parts)]
-    attrs = {"N": int_attr(len(parts)), "T": dtype_attr(parts[0].dtype), "Tidx": dtype_attr("int32")}
+    attrs = {"N": len(parts), "T": DType(parts[0].dtype), "Tidx": DType("int32")}
     return Node(name, "QuantizedConcatV2", tuple(inputs), attrs)
 
 
@@ -252,13 +243,13 @@ def private_copy(name: str, data: Codes) -> Node:
 
 def bitcast(name: str, tensor: str, *, given: str, made: str) -> Node:
     """The same bytes as numbers of another type; one that is wider takes the last axis in."""
-    return Node(name, "Bitcast", (tensor,), {"T": dtype_attr(given), "type": dtype_attr(made)})
+    return Node(name, "Bitcast", (tensor,), {"T": DType(given), "type": DType(made)})
 
 
 def _window_attrs(window: Window, *, explicit: str) -> dict[str, Any]:
     """Strides, dilations and padding; the newer ops spell explicit padding, the public ones add a `padding_list`."""
-    attrs = {"strides": int_list_attr(window.strides), "dilations": int_list_attr(window.dilations)}
+    attrs = {"strides": window.strides, "dilations": window.dilations}
     if not window.pads:
-        return {**attrs, "padding": string_attr(window.padding)}
+        return {**attrs, "padding": window.padding}
     word = "EXPLICIT" if explicit == "explicit_paddings" else "VALID"
-    return {**attrs, "padding": string_attr(word), explicit: int_list_attr(window.pads)}
+    return {**attrs, "padding": word, explicit: window.pads}

@@ -47,7 +47,7 @@ def span_of(graph: Graph, quantize: Node) -> Span | None:
     if low > high:
         raise GraphError(f"the range of {quantize.name!r} is [{low}, {high}]; wanted the smaller number first")
     dtype = quantized_dtype(quantize)
-    if quantize.attrs["mode"].s == b"MIN_FIRST":
+    if quantize.text("mode") == "MIN_FIRST":
         return Span(dtype, 0.0, max(high - low, MIN_MAGNITUDE), shift=-low)
     if dtype == "quint8":
         return Span(dtype, 0.0, max(high, MIN_MAGNITUDE))
@@ -57,9 +57,7 @@ def span_of(graph: Graph, quantize: Node) -> Span | None:
 
 def quantized_dtype(node: Node) -> str:
     """The dtype of the codes that a QuantizeV2 makes or a Dequantize reads, e.g. "quint8"."""
-    from octavo.graph.attrs import read_dtype
-
-    return read_dtype(node.attrs["T"])
+    return node.dtype("T")
 
 
 def constant_scalar(graph: Graph, tensor: str) -> float | None:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from octavo.graph import Node
-from octavo.graph.attrs import read_dtype
-from octavo.graph.op_defs import attr_value
 from octavo.int8.ops import Codes, Window
 
 REQUANTIZES = frozenset({"Requantize", "RequantizePerChannel"})
@@ -65,12 +63,11 @@ class Int32Kernel:
     @property
     def window(self) -> Window:
         """Where the convolution looks."""
-        pads = attr_value(self.node, "padding_list")
         return Window(
-            tuple(self.node.attrs["strides"].list.i),
-            self.node.attrs["padding"].s.decode(),
-            tuple(attr_value(self.node, "dilations").list.i),
-            tuple(pads.list.i) if pads else (),
+            self.node.integers("strides"),
+            self.node.text("padding"),
+            self.node.integers("dilations"),
+            self.node.integers("padding_list", ()),
         )
 
 
@@ -78,7 +75,7 @@ def int32_kernel(node: Node) -> Int32Kernel:
     """Read a node of one of the types in CONVS or MATMULS."""
     inputs = list(node.data_inputs)
     bias = inputs.pop(2) if "WithBias" in node.op else None
-    dtype = read_dtype(node.attrs["T1" if node.op in MATMULS else "Tinput"])
+    dtype = node.dtype("T1" if node.op in MATMULS else "Tinput")
     return Int32Kernel(
         node,
         Codes(inputs[0], inputs[2], inputs[3], dtype),

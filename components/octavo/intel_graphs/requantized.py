@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, producer_name
-from octavo.graph.attrs import bool_attr, dtype_attr, float_attr, read_dtype, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
 from octavo.graph.rewrite import Outcome
@@ -91,7 +91,7 @@ def retyped_readers(space: Workspace, made: Requantized, dtype: str) -> tuple[No
     Raises:
         Miss: when something else reads codes that would change their type.
     """
-    before = read_dtype(space.nodes[made.name].attrs["out_type"])
+    before = space.nodes[made.name].dtype("out_type")
     readers = [node for node in space.readers(made.name) if made.name in node.data_inputs]
     others = [node for node in readers if node.op != "Dequantize"]
     if before != dtype and others:
@@ -171,7 +171,7 @@ class _ConvFuser:
             depthwise=kernel.depthwise,
             controls=found.control_inputs,
         )
-        return low, high, *consts, node.with_attrs(_octavo_name=string_attr(found.name))
+        return low, high, *consts, node.with_attrs(_octavo_name=found.name)
 
     def _is_public(self, kernel: Int32Kernel, fusion: Fusion) -> bool:
         """Whether the op under Intel's name is wanted and there: it adds to, and looks depthwise at, unsigned data."""
@@ -183,8 +183,8 @@ class _ConvFuser:
         """The bias's tensor, and its Const where that is a new one."""
         kernel = found.kernel
         if kernel.bias is None:
-            filters = const_tensor(space, kernel.weights.tensor, "the filter").attrs["value"].tensor.tensor_shape.dim
-            channels = filters[2].size * filters[3].size if kernel.depthwise else filters[3].size
+            filters = const_tensor(space, kernel.weights.tensor, "the filter").tensor("value").sizes
+            channels = filters[2] * filters[3] if kernel.depthwise else filters[3]
             value = np.zeros(channels, np.float32)
         else:
             value = constant(space, kernel.bias)
@@ -205,7 +205,7 @@ class _ConvFuser:
             return _Summand(*_quantized_relu(space, found.name, back))
         if back.op != "Dequantize":
             raise Miss(f"its summand is made by {back.op} {back.name!r}; wanted a Dequantize or a Relu", at=tensor)
-        dtype = read_dtype(back.attrs["T"])
+        dtype = back.dtype("T")
         if dtype == "quint8":
             codes, copies = private_codes(space, found.kernel.node, back, f"{found.name}_summand")
             return _Summand(codes, 0.0, copies)
@@ -241,7 +241,7 @@ def _requantized_summand(space: Workspace, name: str, back: Node, maker: Requant
     summand, offset, shifted, low, high = codes
     made = (
         const_node(offset, np.float32(shift)),
-        Node(shifted, "AddV2", (back.name, offset), {"T": dtype_attr("float32")}),
+        Node(shifted, "AddV2", (back.name, offset), {"T": DType("float32")}),
         const_node(low, np.float32(0)),
         const_node(high, np.float32(max(maker.high + shift, MIN_MAGNITUDE))),
         quantize_v2(summand, shifted, low, high, dtype="quint8"),
@@ -253,13 +253,11 @@ def _quantized_relu(space: Workspace, name: str, relu: Node) -> tuple[Codes, flo
     """A Relu's float result as unsigned codes, their range measured as the graph runs."""
     labels = [space.fresh_name(f"{name}_summand{end}") for end in ("", "_axes", "_max", "_low")]
     summand, axes, high, low = labels
-    attrs = {"T": relu.attrs["T"], "keep_dims": bool_attr(False), "Tidx": dtype_attr("int32")}
+    attrs = {"T": relu.attrs["T"], "keep_dims": False, "Tidx": DType("int32")}
     made = (
         const_node(axes, np.arange(4, dtype=np.int32)),
         Node(high, "Max", (relu.name, axes), attrs),
         const_node(low, np.float32(0)),
-        quantize_v2(summand, relu.name, low, high, dtype="quint8").with_attrs(
-            ensure_minimum_range=float_attr(MIN_MAGNITUDE)
-        ),
+        quantize_v2(summand, relu.name, low, high, dtype="quint8").with_attrs(ensure_minimum_range=MIN_MAGNITUDE),
     )
     return Codes(summand, f"{summand}:1", f"{summand}:2", "quint8"), 0.0, made

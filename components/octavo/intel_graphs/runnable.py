@@ -18,16 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import (
-    bool_attr,
-    dtype_attr,
-    dtype_list_attr,
-    float_attr,
-    int_list_attr,
-    read_dtype,
-    string_attr,
-)
-from octavo.graph.op_defs import attr_value
+from octavo.graph.attrs import DType
 from octavo.graph.tensors import const_value
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.encoding import MIN_MAGNITUDE
@@ -57,15 +48,15 @@ def runnable(graph: Graph) -> Graph:
 def _in_float(space: Workspace, node: Node) -> None:
     """Compute a matmul of MIN_FIRST codes in float32; its result has 32 bits and a range as before."""
     kernel = int32_kernel(node)
-    if attr_value(node, "input_quant_mode").s != b"MIN_FIRST":
+    if node.text("input_quant_mode") != "MIN_FIRST":
         return
     name = node.name
     steps = ("data", "weights", "product", "biased", "relu", "axes", "low", "high")
     data, weights, product, biased, relu, axes, low, high = (space.fresh_name(f"{name}/{step}") for step in steps)
     last = relu if kernel.relu else biased
-    turns = {key: attr_value(node, key) for key in ("transpose_a", "transpose_b")}
-    floats = {"T": dtype_attr("float32")}
-    reduce = {**floats, "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
+    turns = {key: node.attr(key) for key in ("transpose_a", "transpose_b")}
+    floats = {"T": DType("float32")}
+    reduce = {**floats, "Tidx": DType("int32"), "keep_dims": False}
     x, w = kernel.data, kernel.weights
     made = (
         dequantize(data, x.tensor, x.low, x.high, dtype=x.dtype, mode="MIN_FIRST"),
@@ -79,7 +70,7 @@ def _in_float(space: Workspace, node: Node) -> None:
     )
     codes = quantize_v2(name, last, low, high, dtype="qint32", mode="MIN_FIRST")
     codes = replace(codes, inputs=(*codes.inputs, *node.control_inputs))
-    space.apply(Edit(frozenset({name}), (*made, codes.with_attrs(ensure_minimum_range=float_attr(MIN_MAGNITUDE)))))
+    space.apply(Edit(frozenset({name}), (*made, codes.with_attrs(ensure_minimum_range=MIN_MAGNITUDE))))
 
 
 def _with_one_range(space: Workspace, conv: Node) -> None:
@@ -89,7 +80,7 @@ def _with_one_range(space: Workspace, conv: Node) -> None:
     if high.op != "Const" or const_value(high).size == 1 or not readers:
         return
     axes, low, top = (space.fresh_name(f"{conv.name}/widest_{end}") for end in ("axes", "low", "high"))
-    attrs = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
+    attrs = {"T": DType("float32"), "Tidx": DType("int32"), "keep_dims": False}
     widest = (
         const_node(axes, np.zeros(1, np.int32)),
         Node(low, "Min", (f"{conv.name}:1", axes), attrs),
@@ -101,14 +92,14 @@ def _with_one_range(space: Workspace, conv: Node) -> None:
 
 def _mended_range(node: Node, codes: tuple[str, str, str]) -> tuple[Node, ...]:
     """RequantizationRangePerChannel as RequantizationRange; a Relu6 ends the range at 6."""
-    measured = Node(node.name, "RequantizationRange", (*codes, *node.control_inputs), {"Tinput": dtype_attr("qint32")})
-    clip = node.attrs["clip_value_max"].f
+    measured = Node(node.name, "RequantizationRange", (*codes, *node.control_inputs), {"Tinput": DType("qint32")})
+    clip = node.number("clip_value_max")
     if clip >= NO_CLIP:
         return (measured,)
     measured = replace(measured, name=f"{node.name}/measured")
     end = const_node(f"{node.name}/most", np.float32(clip))
-    capped = Node(f"{node.name}/capped", "Minimum", (f"{measured.name}:1", end.name), {"T": dtype_attr("float32")})
-    both = Node(node.name, "IdentityN", (measured.name, capped.name), {"T": dtype_list_attr(["float32", "float32"])})
+    capped = Node(f"{node.name}/capped", "Minimum", (f"{measured.name}:1", end.name), {"T": DType("float32")})
+    both = Node(node.name, "IdentityN", (measured.name, capped.name), {"T": (DType("float32"), DType("float32"))})
     return measured, end, capped, both
 
 
@@ -116,16 +107,16 @@ def _mended_requantize(node: Node, codes: tuple[str, str, str]) -> tuple[Node, .
     """RequantizePerChannel as Requantize; signed codes stand for a symmetric range."""
     ends = node.data_inputs[3:5]
     made: tuple[Node, ...] = ()
-    if read_dtype(node.attrs["out_type"]) == "qint8":
+    if node.dtype("out_type") == "qint8":
         made = _symmetric(node.name, *ends)
         ends = (made[-1].name, made[-2].name)
-    attrs = {"Tinput": dtype_attr("qint32"), "out_type": node.attrs["out_type"]}
+    attrs = {"Tinput": DType("qint32"), "out_type": node.attrs["out_type"]}
     return *made, Node(node.name, "Requantize", (*codes, *ends, *node.control_inputs), attrs)
 
 
 def _symmetric(name: str, low: str, high: str) -> tuple[Node, ...]:
     """Nodes whose last two are the high and the low end of the symmetric range around another."""
-    attrs = {"T": dtype_attr("float32")}
+    attrs = {"T": DType("float32")}
     below = Node(f"{name}/below", "Neg", (low,), attrs)
     most = Node(f"{name}/most", "Maximum", (below.name, high), attrs)
     return below, most, Node(f"{name}/least", "Neg", (most.name,), attrs)
@@ -144,10 +135,10 @@ def _with_private_summand(space: Workspace, conv: Node) -> None:
     if len(space.readers(maker.name)) == 1 and maker.op not in HOLDING and not fetched:
         return
     attrs = {
-        "T": dtype_attr("float32"),
-        "ksize": int_list_attr((1, 1, 1, 1)),
-        "strides": int_list_attr((1, 1, 1, 1)),
-        "padding": string_attr("VALID"),
+        "T": DType("float32"),
+        "ksize": (1, 1, 1, 1),
+        "strides": (1, 1, 1, 1),
+        "padding": "VALID",
     }
     copy = Node(space.fresh_name(f"{conv.name}/summand"), "MaxPool", (summand,), attrs)
     inputs = tuple(copy.name if t == summand else t for t in conv.inputs)

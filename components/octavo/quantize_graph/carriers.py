@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_value
 from octavo.int8.chain import const_behind
 from octavo.int8.checks import CHANNELS_LAST, NO_CONCAT, check_pool
@@ -27,7 +25,7 @@ def carried_inputs(node: Node) -> tuple[str, ...]:
 
 def carries_floats(node: Node) -> bool:
     """Whether a node is of a carrier's type and moves float32 values; shapes are joined and cut by the same ops."""
-    return node.op in CARRIERS and read_dtype(node.attrs["T"]) == "float32"
+    return node.op in CARRIERS and node.dtype("T") == "float32"
 
 
 def check_carrier(graph: Graph, node: Node) -> None:
@@ -41,7 +39,7 @@ def check_carrier(graph: Graph, node: Node) -> None:
     others = [t for t in node.data_inputs if t not in carried_inputs(node)]
     if node.op in {"ConcatV2", "Pad"} and any(const_behind(graph, t) is None for t in others):
         raise Miss("its axis or paddings are not Const", at=node.name, way_out="make them constants in the model")
-    if node.op in {"DepthToSpace", "SpaceToDepth"} and attr_value(node, "data_format").s != b"NHWC":
+    if node.op in {"DepthToSpace", "SpaceToDepth"} and node.text("data_format") != "NHWC":
         raise Miss("its data format is not NHWC", at=node.name, way_out=CHANNELS_LAST)
     if node.op == "ConcatV2" and len(carried_inputs(node)) < 2:
         raise Miss("it joins a single tensor", at=node.name, way_out=NO_CONCAT)
@@ -50,9 +48,9 @@ def check_carrier(graph: Graph, node: Node) -> None:
 
 
 def _check_pool(node: Node) -> None:
-    if "data_format" in node.attrs and node.attrs["data_format"].s != b"NHWC":
+    if node.text("data_format", "NHWC") != "NHWC":
         raise Miss("its data format is not NHWC", at=node.name, way_out=CHANNELS_LAST)
-    if node.attrs["padding"].s not in {b"SAME", b"VALID"}:
+    if node.text("padding") not in {"SAME", "VALID"}:
         way_out = "pad before the pool, or use SAME or VALID"
         raise Miss("explicit padding has no INT8 pool", at=node.name, way_out=way_out)
     check_pool(node, "missed")

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name, safe_name
 from octavo.graph.quantized import refuse_quantized, with_made
@@ -156,7 +156,7 @@ class _Emitter:
         reshape, low, high = (added(op, part + tag) for part in ("reshape", "min", "max"))
         dims, axis = added(op, f"reshape_dims{tag}"), added(op, f"reduction_dims{tag}")
         measured, ranged = added(op, f"quantize_range{tag}"), added(op, f"requant_range{tag}")
-        reduce = {"T": dtype_attr("float32"), "Tidx": dtype_attr("int32"), "keep_dims": bool_attr(False)}
+        reduce = {"T": DType("float32"), "Tidx": DType("int32"), "keep_dims": False}
         self.made += [
             const_node(dims, np.array([-1], np.int32)),
             const_node(axis, np.array([0], np.int32)),
@@ -164,7 +164,7 @@ class _Emitter:
                 reshape,
                 "Reshape",
                 (tensor, dims),
-                {"T": dtype_attr("float32"), "Tshape": dtype_attr("int32")},
+                {"T": DType("float32"), "Tshape": DType("int32")},
             ),
             Node(low, "Min", (reshape, axis), reduce),
             Node(high, "Max", (reshape, axis), reduce),
@@ -205,7 +205,7 @@ class _Emitter:
     def _with_codes(self, node: Node) -> Node:
         """The node as it reads dequantized weights, corrected biases and dequantized entries; a mean with its mark."""
         if node.name in self.plan.averages:
-            return node.with_attrs(**{MARK: bool_attr(True)})
+            return node.with_attrs(**{MARK: True})
         if node.name in self.rebiased:
             old, new = self.rebiased[node.name]
             node = replace(node, inputs=tuple(new if t == old else t for t in node.inputs))
@@ -219,11 +219,11 @@ class _Emitter:
 
 
 def _float_op(name: str, op: str, *inputs: str) -> Node:
-    return Node(name, op, inputs, {"T": dtype_attr("float32")})
+    return Node(name, op, inputs, {"T": DType("float32")})
 
 
 def _bias_add(name: str, tensor: str, bias: str) -> Node:
-    return Node(name, "BiasAdd", (tensor, bias), {"T": dtype_attr("float32"), "data_format": string_attr("NHWC")})
+    return Node(name, "BiasAdd", (tensor, bias), {"T": DType("float32"), "data_format": "NHWC"})
 
 
 def _int8_reads(chain: Chain) -> tuple[str, ...]:

@@ -15,9 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.graph.attrs import bool_attr, dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
-from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.graph.workspace import Edit, Workspace
@@ -68,8 +67,8 @@ def _pointwise(graph: Graph, plan: Plan) -> Iterator[tuple[Chain, Array]]:
         if conv.op != "Conv2D" or chain.root.name in read or chain.root is conv or chain.total is not None:
             continue
         const = const_behind(graph, conv.data_inputs[1])
-        strides, padding = attr_value(conv, "strides").list.i, attr_value(conv, "padding").s
-        if const is None or len(graph.consumers[const.name]) > 1 or set(strides) != {1} or padding == b"EXPLICIT":
+        strides, padding = conv.integers("strides"), conv.text("padding")
+        if const is None or len(graph.consumers[const.name]) > 1 or set(strides) != {1} or padding == "EXPLICIT":
             continue
         weights = const_value(const)
         if weights.shape[:2] == (1, 1):
@@ -82,7 +81,7 @@ def _flatten(space: Workspace, chain: Chain, weights: Array, size: list[int]) ->
     source = space.nodes[conv.name].data_inputs[0]  # as an earlier edit may have renamed it
     rows, matrix, image = (space.fresh_name(f"{conv.name}/{part}") for part in ("rows", "matrix", "image"))
     shape, product = space.fresh_name(f"{rows}/shape"), space.fresh_name(f"{root.name}/rows")
-    flags = {"T": dtype_attr("float32"), "transpose_a": bool_attr(False), "transpose_b": bool_attr(False)}
+    flags = {"T": DType("float32"), "transpose_a": False, "transpose_b": False}
     added = [
         const_node(shape, np.array([-1, weights.shape[0]], np.int32)),
         _reshape(rows, source, shape),
@@ -110,4 +109,4 @@ def _behind(space: Workspace, chain: Chain, product: str) -> list[Node]:
 
 
 def _reshape(name: str, tensor: str, shape: str) -> Node:
-    return Node(name, "Reshape", (tensor, shape), {"T": dtype_attr("float32"), "Tshape": dtype_attr("int32")})
+    return Node(name, "Reshape", (tensor, shape), {"T": DType("float32"), "Tshape": DType("int32")})

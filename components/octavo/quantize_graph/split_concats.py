@@ -17,10 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array, const_node, const_value
 from octavo.graph.workspace import Edit, Workspace
@@ -84,14 +82,14 @@ def _joined(graph: Graph) -> Iterator[_Joined]:
         pool, conv = None, _only_reader(graph, concat)
         if conv is not None and conv.op in POOLS and _carries(graph, conv):
             pool, conv = conv, _only_reader(graph, conv)
-        if conv is None or conv.op != "Conv2D" or attr_value(conv, "data_format").s != b"NHWC":
+        if conv is None or conv.op != "Conv2D" or conv.text("data_format") != "NHWC":
             continue
         weights, chain = const_behind(graph, conv.data_inputs[1]), climb(graph, conv)
         tail = chain.bias_add or conv
         if weights is None or chain.total is not None or tail.name in graph.output_names:
             continue
         value = const_value(weights)
-        if read_dtype(conv.attrs["T"]) == "float32" and 2 * value.shape[3] <= value.shape[2]:
+        if conv.dtype("T") == "float32" and 2 * value.shape[3] <= value.shape[2]:
             yield _Joined(concat, pool, conv, value, tail)
 
 

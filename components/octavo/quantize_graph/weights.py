@@ -60,7 +60,7 @@ def quantized_filters(
 def channel_axis(anchor: Node) -> int:
     """The filter's output-channel axis: 3 of HWIO, 2 of HWC1, 1 of [in, out] (0 when transposed)."""
     if anchor.op == "MatMul":
-        return 0 if anchor.attrs["transpose_b"].b else 1
+        return 0 if anchor.flag("transpose_b") else 1
     return 2 if anchor.op == "DepthwiseConv2dNative" else 3
 
 

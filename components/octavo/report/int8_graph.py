@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from octavo.documents.decisions import Decisions
 from octavo.graph import Graph, Node, const_value, producer_name
-from octavo.graph.attrs import read_dtype
+from octavo.graph.attrs import DType
 from octavo.int8.node_names import entry_tensor, is_added, kernel_range, origin, true_range
 
 BOOKKEEPING = frozenset(
@@ -48,9 +48,8 @@ def other_float_ops(graph: Graph, decisions: Decisions) -> dict[str, int]:
 
 def computes_in_float(node: Node) -> bool:
     """Whether a node does arithmetic on floating-point numbers."""
-    dtype = node.attrs.get("T")
-    typed = dtype is not None and dtype.WhichOneof("value") == "type"  # IdentityN's T is a list
-    return node.op not in BOOKKEEPING and typed and read_dtype(dtype) in FLOATS
+    dtype = node.attrs.get("T")  # a list in IdentityN
+    return node.op not in BOOKKEEPING and isinstance(dtype, DType) and dtype.base in FLOATS
 
 
 def ranges(graph: Graph) -> tuple[Range, ...]:
@@ -62,12 +61,12 @@ def ranges(graph: Graph) -> tuple[Range, ...]:
 def _range(graph: Graph, node: Node) -> Range | None:
     if node.op == "QuantizeV2":
         low, high = (_scalar(graph, t) for t in node.data_inputs[1:3])
-        dtype = read_dtype(node.attrs["T"])
+        dtype = node.dtype("T")
     elif "out_type" in node.attrs or "Tout" in node.attrs:
         ends = true_range(node.name)
         first, last = ends if ends[1] in graph.nodes else kernel_range(node.name)
         low, high = _scalar(graph, first) if first in graph.nodes else 0.0, _scalar(graph, last)
-        dtype = read_dtype(node.attrs["out_type" if "out_type" in node.attrs else "Tout"])
+        dtype = node.dtype("out_type" if "out_type" in node.attrs else "Tout")
     else:
         return None
     name = entry_tensor(node.name) or origin(node.name)

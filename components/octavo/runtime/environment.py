@@ -12,7 +12,6 @@ import os
 from collections.abc import Collection
 
 from octavo.errors import EnvironmentFault
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph, Node
 from octavo.recipe import Target
 from octavo.runtime import machine
@@ -103,7 +102,7 @@ def _int8_ops(graph: Graph) -> frozenset[str]:
 
 def _has_own_kernel(node: Node) -> bool:
     """Whether an op of such a name runs without oneDNN: the generic QuantizedConv2D, whose filters are quint8."""
-    return node.op == "QuantizedConv2D" and read_dtype(node.attrs["Tfilter"]) == "quint8"
+    return node.op == "QuantizedConv2D" and node.dtype("Tfilter") == "quint8"
 
 
 def _demand_kernels(ops: Collection[str]) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.frames import placing_edges
 from octavo.graph.graph import Graph, Node
 from octavo.graph.library import without_unused_functions
 from octavo.graph.names import canonical, is_control, output_index, producer_name
 from octavo.graph.proto import from_def
+from octavo.graph.registry import op_def
 from octavo.tensorflow import first_line, import_tensorflow, quiet_tensorflow
 
 WRITES = re.compile(r"Assign\w*VariableOp|Resource(Scatter|Apply|SparseApply)")
@@ -107,7 +108,7 @@ def _frozen(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Fun
     nodes = [_with_names(node, names) for node in graph.nodes.values()]
     for tensor, name in zip(constant.outputs, outputs, strict=True):
         source = _behind_identity(graph, canonical(tensor.name))
-        nodes.append(Node(name, "Identity", (_renamed(source, names),), {"T": dtype_attr(tensor.dtype.name)}))
+        nodes.append(Node(name, "Identity", (_renamed(source, names),), {"T": DType(tensor.dtype.name)}))
     whole = replace(graph, nodes={}).with_nodes(nodes).with_ends(inputs, outputs)
     cut = without_idle_control_edges(whole).without_dead_nodes()
     variables = frozenset(names[name] for name in captures if name in names)
@@ -176,10 +177,9 @@ def without_idle_control_edges(graph: Graph) -> Graph:
     What inlining leaves behind: edges from NoOps that wait for reads of variables that are constants now. Edges that
     keep a node in its loop or branch stay.
     """
-    from tensorflow.python.framework import op_def_registry
 
     def acts(op: str) -> bool:
-        definition = op_def_registry.get(op)
+        definition = op_def(op)
         return definition is None or (definition.is_stateful and op != "Placeholder")
 
     waited_for = _reached(graph, [node.name for node in graph.nodes.values() if acts(node.op)])

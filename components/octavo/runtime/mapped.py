@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from octavo.graph.attrs import read_dtype, shape_attr, string_attr
 from octavo.graph.graph import Graph, Node
 
 LEAST_BYTES = 1 << 14
@@ -47,13 +46,12 @@ def without_large_values(graph: Graph) -> Graph:
 
 def _content(node: Node) -> bytes | None:
     """A large constant's value; None of other nodes."""
-    if node.op != "Const" or "value" not in node.attrs or read_dtype(node.attrs["dtype"]) not in MAPPED:
+    if node.op != "Const" or "value" not in node.attrs or node.dtype("dtype") not in MAPPED:
         return None
-    content: bytes = node.attrs["value"].tensor.tensor_content
+    content = node.tensor("value").content
     return content if len(content) >= LEAST_BYTES else None
 
 
 def _mapped(node: Node, file: str) -> Node:
-    sizes = [dim.size for dim in node.attrs["value"].tensor.tensor_shape.dim]
-    attrs = {"dtype": node.attrs["dtype"], "shape": shape_attr(sizes), "memory_region_name": string_attr(file)}
+    attrs = {"dtype": node.attrs["dtype"], "shape": node.tensor("value").shape, "memory_region_name": file}
     return Node(node.name, "ImmutableConst", node.inputs, attrs, node.device)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from octavo.errors import GraphError
-from octavo.graph.attrs import read_shape, shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.runtime.shapes import Shape, static_shapes
 
@@ -31,7 +31,7 @@ def sample_shapes(graph: Graph, tensors: Iterable[str]) -> Mapping[str, Shape]:
 
 
 def _with_batch(placeholder: Node) -> Node:
-    shape = read_shape(placeholder.attrs["shape"]) if "shape" in placeholder.attrs else None
+    shape = placeholder.shape("shape")
     if not shape or shape[0] is not None:
         return placeholder
-    return placeholder.with_attrs(shape=shape_attr([SAMPLE_BATCH, *shape[1:]]))
+    return placeholder.with_attrs(shape=TensorShape((SAMPLE_BATCH, *shape[1:])))

@@ -141,17 +141,12 @@ def full_name(tensor: str) -> str:
 
 def placeholder_shape(graph: Graph, tensor: str) -> tuple[int | None, ...] | None:
     """The shape that an input's placeholder declares; None for unknown rank."""
-    from octavo.graph.attrs import read_shape
-
-    attrs = graph.nodes[producer_name(tensor)].attrs
-    return read_shape(attrs["shape"]) if "shape" in attrs else None
+    return graph.nodes[producer_name(tensor)].shape("shape")
 
 
 def placeholder_dtype(graph: Graph, tensor: str) -> str:
     """The dtype that an input's placeholder declares, e.g. "float32"."""
-    from octavo.graph.attrs import read_dtype
-
     node = graph.nodes[producer_name(tensor)]
     if "dtype" not in node.attrs:
         raise GraphError(f"the input {tensor!r} is a {node.op}, wanted a Placeholder")
-    return read_dtype(node.attrs["dtype"])
+    return node.dtype("dtype")

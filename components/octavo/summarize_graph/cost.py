@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from octavo.graph.attrs import read_shape, shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import producer_name
 from octavo.graph.proto import to_def
@@ -59,10 +59,10 @@ def _with_batch_of_one(graph: Graph) -> Graph:
 def _one_example(node: Node) -> Node:
     if not node.op.startswith("Placeholder") or "shape" not in node.attrs:
         return node
-    shape = read_shape(node.attrs["shape"])
+    shape = node.shape("shape")
     if not shape or shape[0] is not None:
         return node
-    return node.with_attrs(shape=shape_attr((1, *shape[1:])))
+    return node.with_attrs(shape=TensorShape((1, *shape[1:])))
 
 
 def bytes_by_op(graph: Graph, parameters: Mapping[str, int]) -> dict[str, int]:

@@ -79,8 +79,8 @@ class DataFlow:
             return True
         if node.op != "Const" or "value" not in node.attrs:
             return False
-        dims = node.attrs["value"].tensor.tensor_shape.dim
-        return len(dims) > 1 and math.prod(d.size for d in dims) > 1
+        sizes = node.tensor("value").sizes
+        return len(sizes) > 1 and math.prod(sizes) > 1
 
     @cached_property
     def weighted(self) -> frozenset[str]:

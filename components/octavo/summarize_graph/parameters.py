@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from octavo.graph.attrs import read_dtype, read_shape
+from octavo.graph.attrs import DType, TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.summarize_graph.flow import VARIABLES
 from octavo.summarize_graph.shapes import shape_text, why_invalid
@@ -29,13 +28,13 @@ class Parameter:
     @cached_property
     def shape(self) -> tuple[int | None, ...] | None:
         """The shape; None for unknown rank, or where it is not valid."""
-        shape = self._shape_message()
-        return None if shape is None or why_invalid(shape) else _read(shape)
+        shape = self._declared_shape
+        return None if shape is None or why_invalid(shape) else shape.known
 
     @property
     def shape_text(self) -> str:
         """The shape as TensorFlow prints it; "None" where the node declares none."""
-        shape = self._shape_message()
+        shape = self._declared_shape
         return "None" if shape is None else shape_text(shape)
 
     @property
@@ -52,10 +51,11 @@ class Parameter:
 
         return self.elements * int(tf.dtypes.as_dtype(self.dtype).size) if self.dtype else 0
 
-    def _shape_message(self) -> Any:
+    @property
+    def _declared_shape(self) -> TensorShape | None:
         if self.node.op == "Const":
-            return self.node.attrs["value"].tensor.tensor_shape if "value" in self.node.attrs else None
-        return self.node.attrs["shape"].shape if "shape" in self.node.attrs else None
+            return self.node.tensor("value").shape if "value" in self.node.attrs else None
+        return self.node.declared_shape("shape") if "shape" in self.node.attrs else None
 
 
 def find_parameters(graph: Graph, frozen: frozenset[str] = frozenset()) -> Iterator[Parameter]:
@@ -72,12 +72,5 @@ def find_parameters(graph: Graph, frozen: frozenset[str] = frozenset()) -> Itera
 
 def declared_dtype(node: Node) -> str | None:
     """What a node's attribute `dtype` says; None where there is none."""
-    if "dtype" not in node.attrs or not node.attrs["dtype"].type:
-        return None
-    return read_dtype(node.attrs["dtype"])
-
-
-def _read(shape: Any) -> tuple[int | None, ...] | None:
-    from tensorflow.core.framework import attr_value_pb2
-
-    return read_shape(attr_value_pb2.AttrValue(shape=shape))
+    dtype = node.attrs.get("dtype")
+    return dtype.base if isinstance(dtype, DType) else None

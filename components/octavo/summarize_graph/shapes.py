@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from octavo.graph.attrs import TensorShape
 
 MOST_DIMENSIONS = 254
 MOST_ELEMENTS = 2**63 - 1
 
 
-def shape_text(shape: Any) -> str:
-    """The text of a TensorShapeProto: "[?,224,224,3]", "<unknown>", or what is wrong with it."""
+def shape_text(shape: TensorShape) -> str:
+    """The text of a shape: "[?,224,224,3]", "<unknown>", or what is wrong with it."""
     return why_invalid(shape) or _debug_string(shape)
 
 
-def why_invalid(shape: Any) -> str:
-    """What is wrong with a TensorShapeProto, in TensorFlow's words; "" when nothing."""
-    sizes = [dim.size for dim in shape.dim]
+def why_invalid(shape: TensorShape) -> str:
+    """What is wrong with a shape, in TensorFlow's words; "" when nothing."""
     if shape.unknown_rank:
-        return "An unknown shape must not have any dimensions set." if sizes else ""
-    if len(sizes) > MOST_DIMENSIONS:
+        return "An unknown shape must not have any dimensions set." if shape.sizes else ""
+    if len(shape.sizes) > MOST_DIMENSIONS:
         return f"Shape {_debug_string(shape)} has too many dimensions"
     elements = 1
-    for size in sizes:
-        if size < -1:
+    for size in shape.sizes:
+        if size is not None and size < 0:
             return f"Shape {_debug_string(shape)} has dimensions with values below -1 (where -1 means unknown)"
-        if size == -1 or elements < 0:
+        if size is None or elements < 0:
             elements = -1
             continue
         elements *= size
@@ -33,7 +32,7 @@ def why_invalid(shape: Any) -> str:
     return ""
 
 
-def _debug_string(shape: Any) -> str:
+def _debug_string(shape: TensorShape) -> str:
     if shape.unknown_rank:
         return "<unknown>"
-    return f"[{','.join('?' if dim.size == -1 else str(dim.size) for dim in shape.dim)}]"
+    return f"[{','.join('?' if size is None else str(size) for size in shape.sizes)}]"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from octavo.graph.attrs import read_dtype, read_shape
+from octavo.graph.attrs import DType, TensorShape
 from octavo.graph.graph import Graph, Node
 from octavo.graph.names import canonical
 from octavo.summarize_graph.shapes import shape_text, why_invalid
@@ -24,27 +23,23 @@ class Source:
         name: the tensor.
         op: the op that makes it.
         dtype: its dtype's name; None where the node declares none.
-        shape_message: its TensorShapeProto; None where the node declares none.
+        declared: its shape as it is declared; None where the node declares none.
     """
 
     name: str
     op: str
     dtype: str | None
-    shape_message: Any
+    declared: TensorShape | None
 
     @property
     def shape(self) -> tuple[int | None, ...] | None:
         """The shape; None for unknown rank, where it is not valid, or where the node declares none."""
-        if self.shape_message is None or why_invalid(self.shape_message):
-            return None
-        from tensorflow.core.framework import attr_value_pb2
-
-        return read_shape(attr_value_pb2.AttrValue(shape=self.shape_message))
+        return None if self.declared is None or why_invalid(self.declared) else self.declared.known
 
     @property
     def shape_text(self) -> str:
         """The shape as TensorFlow prints it; "None" where the node declares none."""
-        return "None" if self.shape_message is None else shape_text(self.shape_message)
+        return "None" if self.declared is None else shape_text(self.declared)
 
 
 def find_sources(graph: Graph) -> list[Source]:
@@ -54,9 +49,9 @@ def find_sources(graph: Graph) -> list[Source]:
 
 def _sources_of(node: Node) -> Iterator[Source]:
     if node.op in PLACEHOLDERS:
-        shape = node.attrs["shape"].shape if "shape" in node.attrs else None
-        dtype = node.attrs["dtype"] if "dtype" in node.attrs and node.attrs["dtype"].type else None
-        yield Source(node.name, node.op, read_dtype(dtype) if dtype else None, shape)
+        shape = node.declared_shape("shape") if "shape" in node.attrs else None
+        dtype = node.attrs.get("dtype")
+        yield Source(node.name, node.op, dtype.base if isinstance(dtype, DType) else None, shape)
     elif node.op in ITERATORS:
         yield from _components(node, "output_types", "output_shapes")
     elif node.op in QUEUES:
@@ -65,11 +60,8 @@ def _sources_of(node: Node) -> Iterator[Source]:
 
 def _components(node: Node, types_key: str, shapes_key: str) -> Iterator[Source]:
     """The tensors of a node that delivers several."""
-    from tensorflow.core.framework import attr_value_pb2
-
-    types = node.attrs[types_key].list.type if types_key in node.attrs else []
-    shapes = node.attrs[shapes_key].list.shape if shapes_key in node.attrs else []
-    for index, number in enumerate(types):
-        dtype = read_dtype(attr_value_pb2.AttrValue(type=number))
+    types = node.dtypes(types_key) if types_key in node.attrs else ()
+    shapes = node.declared_shapes(shapes_key, ()) if shapes_key else ()
+    for index, dtype in enumerate(types):
         shape = shapes[index] if index < len(shapes) else None
         yield Source(canonical(f"{node.name}:{index}"), node.op, dtype, shape)

@@ -61,7 +61,7 @@ def _count_inputs(node: Node) -> int:
 def _debug_string(node: Node) -> str:
     """A Const's value as TensorFlow's Tensor::DebugString has it."""
     value = const_value(node)
-    dtype = short_dtype(_value_dtype(node))[0]
+    dtype = short_dtype(node.tensor("value").dtype)[0]
     shape = ",".join(map(str, value.shape))
     shown = _unshown(value) if dtype in UNSHOWN else summarize_value(value)
     return f"Tensor<type: {dtype} shape: [{shape}] values: {shown}>"
@@ -70,12 +70,6 @@ def _debug_string(node: Node) -> str:
 def _unshown(value: Array, limit: int = SHOWN_VALUES) -> str:
     """The values of a dtype that TensorFlow cannot print."""
     return " ".join("?" * min(limit, value.size)) + ("..." if value.size > limit else "")
-
-
-def _value_dtype(node: Node) -> str:
-    import tensorflow as tf
-
-    return str(tf.dtypes.as_dtype(node.attrs["value"].tensor.dtype).name)
 
 
 def summarize_value(value: Array, limit: int = SHOWN_VALUES) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from octavo.documents import summary
 from octavo.graph.graph import Graph
+from octavo.graph.library import function_nodes
 from octavo.graph.meta_graph import Signature, TensorInfo
 from octavo.graph.names import is_control
 from octavo.notes import counted
@@ -195,8 +196,7 @@ def _variable(found: Parameter) -> summary.Variable:
 
 def _count_ops(graph: Graph) -> dict[str, int]:
     counts = Counter(node.op for node in graph.nodes.values())
-    for function in graph.library.function if graph.library else ():
-        counts.update(node.op for node in function.node_def)
+    counts.update(node.op for _, node in function_nodes(graph))
     return most_first(counts)
 
 

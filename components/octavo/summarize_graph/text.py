@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from octavo.documents.summary import Input, Summary, Tensor, Variable
+from octavo.graph.attr_proto import dtype_enum
 from octavo.summarize_graph.sources import ITERATORS, PLACEHOLDERS, QUEUES
 
 REFERENCES = frozenset({"Variable", "VariableV2"})
@@ -45,13 +46,10 @@ def human_readable(number: int) -> str:
 
 def short_dtype(dtype: str | None) -> tuple[str, int]:
     """TensorFlow's short name and number of a dtype: ("float", 1); ("INVALID", 0) for none."""
-    import tensorflow as tf
-    from tensorflow.core.framework import types_pb2
-
     if dtype is None:
         return "INVALID", 0
-    number = int(tf.dtypes.as_dtype(dtype).as_datatype_enum)
-    return types_pb2.DataType.Name(number).removeprefix("DT_").lower(), number
+    name, number = dtype_enum(dtype)
+    return name.removeprefix("DT_").lower(), number
 
 
 def _found(none: str, some: str, groups: Iterable[str]) -> str:

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.graph import Node, const_node, output_index, producer_name
-from octavo.graph.attrs import read_dtype
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, only_reader
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
@@ -146,7 +144,7 @@ def folded(graph: Workspace, layer: Layer, scale: Array, offset: Array | None, *
     private = own.op == "Const" and len(graph.readers(own.name)) == 1 and own.name not in graph.output_names
     last = node.name if offset is not None else name
     label = own.name if private else graph.fresh_name(f"{last}/folded_weights")
-    dtype = read_dtype(node.attrs["T"])
+    dtype = node.dtype("T")
     weights = const_node(label, layer.scaled(scale), dtype)
     inputs = (node.data_inputs[0], label, *node.control_inputs)
     anchor = replace(node, name=last, inputs=inputs)
@@ -199,10 +197,10 @@ def norm_affine(graph: Workspace, node: Node, channels: int, data_format: str) -
         values[what] = constant(graph, tensor).astype(np.float64)
         if values[what].shape != (channels,):
             raise Miss(f"the {what} has the shape {list(values[what].shape)}, wanted [{channels}]", at=tensor)
-    epsilon = attr_value(node, "variance_epsilon" if old else "epsilon").f
+    epsilon = node.number("variance_epsilon" if old else "epsilon")
     with np.errstate(all="ignore"):
         scale = 1 / np.sqrt(values["variance"] + epsilon)
-    if not old or attr_value(node, "scale_after_normalization").b:
+    if not old or node.flag("scale_after_normalization"):
         scale = scale * values["gamma"]
     return Affine(scale, values["beta"] - values["mean"] * scale)
 
@@ -225,7 +223,7 @@ def _climb(graph: Workspace, layer: Layer, types: frozenset[str]) -> tuple[list[
 
 
 def _check_fused_norm(graph: Workspace, node: Node, data_format: str) -> None:
-    if attr_value(node, "is_training").b:
+    if node.flag("is_training"):
         raise Miss(f"{node.op} is in training mode: its statistics come from each batch", at=node.name)
     if _data_format(node) != data_format:
         raise Miss(f"{node.op} is {_data_format(node)}, its input {data_format}", at=node.name)
@@ -257,8 +255,8 @@ def _finite(value: Array, node: Node, what: str) -> Array:
 
 
 def _transposed(node: Node) -> bool:
-    return node.op == "MatMul" and bool(attr_value(node, "transpose_b").b)
+    return node.op == "MatMul" and node.flag("transpose_b")
 
 
 def _data_format(node: Node) -> str:
-    return bytes(attr_value(node, "data_format").s).decode()
+    return node.text("data_format")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from octavo.graph import Graph, Node, producer_name
-from octavo.graph.attrs import string_list_attr
 
 COLOCATION = "_class"
 """The attribute that lists, as "loc:@name", the nodes whose device a node shares."""
@@ -66,8 +65,8 @@ def _colocated(node: Node, places: Mapping[str, str]) -> Node:
     if texts == _classes(node):
         return node
     attrs: dict[str, Any] = {key: value for key, value in node.attrs.items() if key != COLOCATION}
-    return replace(node, attrs={**attrs, COLOCATION: string_list_attr(texts)} if texts else attrs)
+    return replace(node, attrs={**attrs, COLOCATION: tuple(texts)} if texts else attrs)
 
 
 def _classes(node: Node) -> list[str]:
-    return [text.decode() for text in node.attrs[COLOCATION].list.s] if COLOCATION in node.attrs else []
+    return list(node.texts(COLOCATION, ()))

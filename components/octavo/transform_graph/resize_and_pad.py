@@ -14,10 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import Attrs, read_dtype, string_attr
+from octavo.graph.attrs import Attrs
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Op, Pattern, Value, op
 from octavo.graph.rewrite import Outcome, Rule, apply_rules, rule
 from octavo.graph.tensors import Array
@@ -74,7 +73,7 @@ def resize_and_conv(shapes: Shapes) -> Rule:
         _check(m, shapes)
         name = m.graph.fresh_name(f"{m['conv'].name}_dummy_paddings")
         paddings = const_node(name, np.zeros((4, 2), np.int32))
-        attrs = {**_resize(m), "mode": string_attr("REFLECT")}
+        attrs = {**_resize(m), "mode": "REFLECT"}
         return _fused(m, "FusedResizeAndPadConv2D", (m.tensors["x"], m.tensors["size"]), paddings, attrs)
 
     return fuse_resize_and_conv
@@ -99,12 +98,12 @@ def _conv_of(before: Pattern) -> Op:
 def _check(m: Match, shapes: Shapes) -> None:
     """Raise a Miss where the fused op computes something else, or cannot."""
     conv = m["conv"]
-    if attr_value(conv, "data_format").s != b"NHWC":
+    if conv.text("data_format") != "NHWC":
         raise Miss("Conv2D has its channels first", at=conv.name)
-    if conv.attrs["padding"].s not in {b"SAME", b"VALID"} or any(n != 1 for n in attr_value(conv, "dilations").list.i):
+    if conv.text("padding") not in {"SAME", "VALID"} or any(n != 1 for n in conv.integers("dilations")):
         raise Miss("Conv2D has explicit paddings or dilations, which the fused op lacks", at=conv.name)
-    if read_dtype(conv.attrs["T"]) not in {"float32", "float64", "float16"}:
-        raise Miss(f"Conv2D computes in {read_dtype(conv.attrs['T'])}", at=conv.name)
+    if conv.dtype("T") not in {"float32", "float64", "float16"}:
+        raise Miss(f"Conv2D computes in {conv.dtype('T')}", at=conv.name)
     shape = shapes.get(conv.name)
     if not shape or shape[0] != 1:
         raise Miss(f"{BATCH}, and TensorFlow's fused op gets all but the first wrong", at=conv.name)
@@ -113,11 +112,11 @@ def _check(m: Match, shapes: Shapes) -> None:
 def _resize(m: Match) -> Attrs:
     """The fused op's attribute for a resize."""
     resize, conv = m["resize"], m["conv"]
-    if attr_value(resize, "half_pixel_centers").b:
+    if resize.flag("half_pixel_centers"):
         raise Miss("ResizeBilinear has half_pixel_centers, which the fused op lacks", at=resize.name)
-    if read_dtype(resize.attrs["T"]) != "float32" or read_dtype(conv.attrs["T"]) != "float32":
-        raise Miss(f"ResizeBilinear takes {read_dtype(resize.attrs['T'])}; wanted float32", at=resize.name)
-    return {"resize_align_corners": attr_value(resize, "align_corners")}
+    if resize.dtype("T") != "float32" or conv.dtype("T") != "float32":
+        raise Miss(f"ResizeBilinear takes {resize.dtype('T')}; wanted float32", at=resize.name)
+    return {"resize_align_corners": resize.attr("align_corners")}
 
 
 def _paddings(m: Match) -> str | Node:

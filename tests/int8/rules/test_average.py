@@ -14,7 +14,7 @@ from examples import random
 from graphs import Stages, build, quantized
 from octavo.errors import RecipeError
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import dtype_attr, shape_attr
+from octavo.graph.attrs import DType, TensorShape
 from octavo.int8.kernels import Operand
 from octavo.int8.ops import Codes
 from octavo.int8.rules.average import Average, average_floats
@@ -191,8 +191,8 @@ def averaged(codes: np.ndarray, *, signed: bool, high: float) -> np.ndarray:
     _, height, width, channels = codes.shape
     data = Operand(Codes("codes", "low", "high", kind), Span(kind, low, high))
     nodes = [
-        Node("fed", "Placeholder", (), {"dtype": dtype_attr(plain), "shape": shape_attr([None, *codes.shape[1:]])}),
-        Node("codes", "Bitcast", ("fed",), {"T": dtype_attr(plain), "type": dtype_attr(kind)}),
+        Node("fed", "Placeholder", (), {"dtype": DType(plain), "shape": TensorShape((None, *codes.shape[1:]))}),
+        Node("codes", "Bitcast", ("fed",), {"T": DType(plain), "type": DType(kind)}),
         const_node("low", np.float32(low)),
         const_node("high", np.float32(high)),
         *average_floats("mean", Average(height, width, channels, flat=True), data),

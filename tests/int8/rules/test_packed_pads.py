@@ -9,7 +9,6 @@ import pytest
 
 from examples import random
 from graphs import Stages, build, quantized, run
-from octavo.graph.attrs import read_dtype
 from octavo.graph.graph import Graph
 from octavo.int8.lowering import lower
 from octavo.int8.rules import pads
@@ -49,7 +48,7 @@ def stages(net: Body, shape: tuple[int | None, ...] = (None, 7, 7, 3), target: T
 
 
 def padded_types(graph: Graph) -> list[str]:
-    return [read_dtype(node.attrs["T"]) for node in graph.nodes.values() if node.op == "Pad"]
+    return [node.dtype("T") for node in graph.nodes.values() if node.op == "Pad"]
 
 
 @pytest.mark.int8

@@ -7,7 +7,6 @@ import pytest
 
 from examples import example, random, values
 from octavo.graph import Graph, from_def
-from octavo.graph.attrs import read_dtype
 from octavo.tensorflow import import_tensorflow
 from octavo.transform_graph.transforms.backport_concatv2 import backport_concatv2
 from octavo.transform_graph.transforms.backport_tensor_array_v3 import backport_tensor_array_v3
@@ -65,7 +64,7 @@ def test_a_loop_over_tensor_arrays_gives_the_same() -> None:
     assert not [node.op for node in after.nodes.values() if node.op.endswith("V3")]
     assert {"rows/replacement_flow_node", "result/replacement_flow_node"} <= after.nodes.keys()
     handles = [n for n in after.nodes.values() if n.op == "Enter" and n.inputs[0] in {"rows", "result"}]
-    assert [read_dtype(node.attrs["T"]) for node in handles] == ["string"] * 2
+    assert [node.dtype("T") for node in handles] == ["string"] * 2
     x = random(3, 2)
     np.testing.assert_array_equal(values(after, {"x": x})[0], 2 * x + 1)
     assert backport_tensor_array_v3(after) == after

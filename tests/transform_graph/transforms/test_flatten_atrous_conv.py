@@ -5,7 +5,6 @@ import pytest
 
 from examples import example, random, values
 from octavo.graph import Graph, const_value
-from octavo.graph.attrs import read_dtype
 from octavo.graph.text import to_text
 from octavo.transform_graph.transforms.flatten_atrous_conv import flatten_atrous_conv
 
@@ -66,7 +65,7 @@ def test_the_flat_conv_pads_what_the_three_ops_leave(conv: str, geometry: dict[s
     before = atrous(conv, **geometry)
     after = flatten_atrous_conv(before).graph
     assert [n.op for n in after.nodes.values() if n.op != "Const"] == ["Placeholder", conv.split()[2].partition("(")[0]]
-    assert after.nodes["y"].attrs["padding"].s.decode() == padding
+    assert after.nodes["y"].text("padding") == padding
     assert_same_output(before, after)
     assert flatten_atrous_conv(after).graph == after
 
@@ -74,7 +73,7 @@ def test_the_flat_conv_pads_what_the_three_ops_leave(conv: str, geometry: dict[s
 def test_the_convs_own_padding_counts() -> None:
     before = atrous(f'{CONV} padding="SAME"', paddings=(0, 0, 0, 0))
     after = flatten_atrous_conv(before).graph
-    assert after.nodes["y"].attrs["padding"].s == b"SAME"
+    assert after.nodes["y"].text("padding") == "SAME"
     assert_same_output(before, after)
 
 
@@ -82,7 +81,7 @@ def test_explicit_paddings_of_the_conv_count() -> None:
     conv = f'{CONV} padding="EXPLICIT" explicit_paddings=[0, 0, 1, 0, 0, 2, 0, 0]'
     before = atrous(conv, paddings=(0, 2, 0, 2))
     after = flatten_atrous_conv(before).graph
-    assert list(after.nodes["y"].attrs["explicit_paddings"].list.i) == [0, 0, 2, 2, 0, 6, 0, 0]
+    assert after.nodes["y"].integers("explicit_paddings") == (0, 0, 2, 2, 0, 6, 0, 0)
     assert_same_output(before, after)
 
 
@@ -104,7 +103,7 @@ def test_two_convs_may_share_the_space_to_batch() -> None:
 def test_control_edges_and_the_dtype_stay() -> None:
     text = to_text(flatten_atrous_conv(atrous("init = NoOp()\nc = Conv2D(s, w, ^init)")).graph)
     assert "y = Conv2D(x, w, ^init)" in text
-    assert read_dtype(flatten_atrous_conv(atrous()).graph.nodes["w"].attrs["dtype"]) == "float32"
+    assert flatten_atrous_conv(atrous()).graph.nodes["w"].dtype("dtype") == "float32"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from examples import example, random, values
 from octavo.graph import Graph, const_value, load_graph
-from octavo.graph.attrs import read_shape
 from octavo.transform_graph.transforms.free_batch_dimension import free_batch_dimension
 
 HEAD = "x = Placeholder() shape=<1,2,3>"
@@ -19,7 +18,7 @@ def graph_of(text: str, *, outputs: tuple[str, ...] = ("y",)) -> Graph:
 def assert_freed(graph: Graph) -> Graph:
     """Freed, with each row of a batch of 3 as it was alone; within 1e-5 of values around 1."""
     freed = free_batch_dimension(graph).graph
-    assert read_shape(freed.nodes["x"].attrs["shape"]) == (None, 2, 3)
+    assert freed.nodes["x"].shape("shape") == (None, 2, 3)
     x = random(3, 2, 3)
     alone = [values(graph, {"x": x[row : row + 1]})[0] for row in range(3)]
     np.testing.assert_allclose(values(freed, {"x": x})[0], np.concatenate(alone), atol=1e-5)

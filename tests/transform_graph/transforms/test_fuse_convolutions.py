@@ -9,7 +9,7 @@ import pytest
 
 from examples import example, random, values
 from octavo.graph import Graph
-from octavo.graph.attrs import shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.transform_graph.transforms.fuse_convolutions import fuse_convolutions
 from octavo.transform_graph.transforms.fuse_pad_and_conv import fuse_pad_and_conv
 from octavo.transform_graph.transforms.fuse_resize_and_conv import fuse_resize_and_conv
@@ -70,7 +70,7 @@ def test_a_conv_takes_in_what_stands_before_it(
 def test_aligned_corners_stay_aligned() -> None:
     before = graph_of(f"{RESIZE} align_corners=true\ny = Conv2D(r, w)")
     after = fuse_resize_and_conv(before).graph
-    assert after.nodes["y"].attrs["resize_align_corners"].b
+    assert after.nodes["y"].flag("resize_align_corners")
     assert_same_output(before, after)
 
 
@@ -102,7 +102,7 @@ def test_tensorflows_kernel_still_gets_the_second_image_wrong() -> None:
     """When this fails, TensorFlow has mended its kernel, and batches of any size may be fused."""
     before = graph_of(f"{PAD}\ny = Conv2D(p, w)")
     after = fuse_pad_and_conv(before).graph
-    shape = {"shape": shape_attr([2, 5, 6, 2])}
+    shape = {"shape": TensorShape((2, 5, 6, 2))}
     x = random(2, 5, 6, 2, seed=9)
     [old], [new] = (
         values(replace(graph, nodes={**graph.nodes, "x": graph.nodes["x"].with_attrs(**shape)}), {"x": x})

@@ -49,7 +49,7 @@ def test_which_nodes_are_printed(options: dict[str, tuple[str, ...]], printed: l
 )
 def test_the_message(show_op: bool, show_name: bool, message: str, expected: str) -> None:
     logged = insert_logging(example(CHAIN), op=("Exp",), show_op=show_op, show_name=show_name, message=message)
-    assert logged.nodes["e__print__"].attrs["message"].s.decode() == expected
+    assert logged.nodes["e__print__"].text("message") == expected
 
 
 def test_the_line_that_a_run_writes(capfd: pytest.CaptureFixture[str]) -> None:

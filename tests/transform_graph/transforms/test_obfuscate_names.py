@@ -4,7 +4,6 @@ import numpy as np
 
 from examples import example, random, values
 from octavo.graph import Graph, Node
-from octavo.graph.attrs import string_list_attr
 from octavo.graph.text import to_text
 from octavo.transform_graph.transforms.obfuscate_names import obfuscate_names
 
@@ -43,7 +42,7 @@ def test_names_count_in_base_62() -> None:
 
 def test_colocation_follows() -> None:
     graph = example("w = Placeholder()\nread = Relu(w)")
-    place = {"_class": string_list_attr(["loc:@w", "other"])}
+    place = {"_class": ("loc:@w", "other")}
     graph = replace(graph, nodes={**graph.nodes, "read": graph.nodes["read"].with_attrs(**place)})
     assert '_class=["loc:@0", "other"]' in to_text(obfuscate_names(graph))
 

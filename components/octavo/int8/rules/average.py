@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Graph, Node
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.tensors import const_node, const_value
 from octavo.int8.chain import const_behind
 from octavo.int8.kernels import Filters, Operand, conv_kernel, made_filters
@@ -97,10 +96,10 @@ def average_of(graph: Graph, node: Node, shape: Shape) -> Average | None:
         axes = const_behind(graph, node.data_inputs[1])
         if axes is None or sorted(int(axis) % 4 for axis in const_value(axes).reshape(-1)) != [1, 2]:
             return None
-        return Average(height, width, channels, flat=not attr_value(node, "keep_dims").b)
-    if node.op != "AvgPool" or attr_value(node, "data_format").s != b"NHWC":
+        return Average(height, width, channels, flat=not node.flag("keep_dims"))
+    if node.op != "AvgPool" or node.text("data_format") != "NHWC":
         return None
-    whole = list(node.attrs["ksize"].list.i) == [1, height, width, 1] and node.attrs["padding"].s == b"VALID"
+    whole = node.integers("ksize") == (1, height, width, 1) and node.text("padding") == "VALID"
     return Average(height, width, channels, flat=False) if whole else None
 
 
@@ -137,5 +136,5 @@ def _flattened(name: str, tensor: str, average: Average, dtype: str) -> list[Nod
     if not average.flat:
         return []
     shape = const_node(f"{name}_flat_shape", np.array([-1, average.channels], np.int32))
-    attrs = {"T": dtype_attr(dtype), "Tshape": dtype_attr("int32")}
+    attrs = {"T": DType(dtype), "Tshape": DType("int32")}
     return [shape, Node(name, "Reshape", (tensor, shape.name), attrs)]

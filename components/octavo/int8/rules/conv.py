@@ -63,7 +63,7 @@ RULES = (conv,)
 def _unpadded(site: Site, anchor: Node) -> tuple[str, tuple[int, ...]]:
     """A conv's data input, past a Pad that only it reads; and the Pad's eight numbers."""
     tensor = anchor.data_inputs[0]
-    if anchor.attrs["padding"].s != b"VALID" or not site.is_quantized(tensor):
+    if anchor.text("padding") != "VALID" or not site.is_quantized(tensor):
         return tensor, ()
     pad = site.graph.nodes[producer_name(site.quantizer(tensor).data_inputs[0])]
     if pad.op != "Pad" or not site.is_quantized(pad.data_inputs[0]) or len(site.graph.consumers[tensor]) != 1:
@@ -91,11 +91,10 @@ def _summand(site: Site, chain: Chain, span: Span) -> Operand | None:
 
 def _window(anchor: Node, pads: tuple[int, ...]) -> Window:
     """Where a conv looks, behind a Pad by `pads`."""
-    attrs = anchor.attrs
-    padding = attrs["padding"].s.decode()
-    explicit = tuple(attrs["explicit_paddings"].list.i) if padding == "EXPLICIT" else pads
-    dilations = tuple(attrs["dilations"].list.i) or (1, 1, 1, 1)
-    return Window(tuple(attrs["strides"].list.i), padding, dilations, explicit)
+    padding = anchor.text("padding")
+    explicit = anchor.integers("explicit_paddings") if padding == "EXPLICIT" else pads
+    dilations = anchor.integers("dilations") or (1, 1, 1, 1)
+    return Window(anchor.integers("strides"), padding, dilations, explicit)
 
 
 def _in_pairs(site: Site, name: str, tensor: str, data: Operand, filters: Filters, window: Window) -> Pairs | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Node
 from octavo.int8.ops import bitcast
 from octavo.int8.rules.rule import Lowered, reads_codes, rule
@@ -41,4 +41,4 @@ RULES = (moved, moved_as_integers)
 
 def on_codes(mover: Node, name: str, tensor: str, dtype: str) -> Node:
     """The op, as it moves integers of a dtype."""
-    return replace(mover, name=name, inputs=(tensor, *mover.inputs[1:])).with_attrs(T=dtype_attr(dtype))
+    return replace(mover, name=name, inputs=(tensor, *mover.inputs[1:])).with_attrs(T=DType(dtype))

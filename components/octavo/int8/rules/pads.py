@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Node
 from octavo.graph.miss import Miss
 from octavo.graph.names import producer_name
@@ -50,7 +50,7 @@ def channel_pad(site: Site, name: str, op: Node) -> Lowered:
     controls = op.control_inputs
     if pool is not None:
         data = site.operand(pool.data_inputs[0])
-        strides = tuple(pool.attrs["strides"].list.i)
+        strides = pool.integers("strides")
         controls = tuple(dict.fromkeys((*controls, *pool.control_inputs)))
     values = np.eye(read, before + read + after, before, dtype=np.float32)[None, None]
     filters, constants = made_filters(name, values, "HWIO")
@@ -77,8 +77,8 @@ def packed_pad(site: Site, name: str, op: Node) -> Lowered:
     sizes, dtype = np.array(shape[1:], np.int32), data.span.dtype
     grouped = const_node(f"{name}_grouped_shape", np.array([-1, *sizes[:-1], sizes[-1] // CODES, CODES], np.int32))
     wide = const_node(f"{name}_shape", np.array([-1, *(sizes + paddings[1:].sum(axis=1))], np.int32))
-    integers = {"T": dtype_attr("int32"), "Tpaddings": op.attrs["Tpaddings"]}
-    reshape = {"T": dtype_attr(dtype), "Tshape": dtype_attr("int32")}
+    integers = {"T": DType("int32"), "Tpaddings": op.attrs["Tpaddings"]}
+    reshape = {"T": DType(dtype), "Tshape": DType("int32")}
     nodes = [
         grouped,
         wide,
@@ -127,7 +127,7 @@ def _channels(site: Site, pad: Node) -> tuple[int, int, int]:
 def _picking_pool(site: Site, tensor: str) -> Node | None:
     """The pool behind a tensor of codes that nothing else reads, when it has a window of 1x1: it leaves pixels out."""
     pool = site.graph.nodes[producer_name(site.quantizer(tensor).data_inputs[0])]
-    if pool.op not in POOLS or set(pool.attrs["ksize"].list.i) != {1}:
+    if pool.op not in POOLS or set(pool.integers("ksize")) != {1}:
         return None
     return pool if site.is_quantized(pool.data_inputs[0]) and site.is_read_once(tensor) else None
 

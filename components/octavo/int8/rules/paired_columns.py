@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.graph import Node
 from octavo.graph.tensors import Array, const_node
 from octavo.int8.ops import Codes, Window
@@ -67,7 +67,7 @@ def in_pairs(name: str, data: Codes, shape: Shape, filters: Codes, filter_codes:
     behind = positions - 1 + taps - before - width // 2
     pairs = f"{name}_pairs"
     size = const_node(f"{pairs}_shape", np.array([-1, height, width // 2, 2 * channels], np.int32))
-    view = {"T": dtype_attr(data.dtype), "Tshape": dtype_attr("int32")}
+    view = {"T": DType(data.dtype), "Tshape": DType("int32")}
     made = const_node(f"{pairs}_filter", _paired(filter_codes, left % 2, taps), filters.dtype)
     return Pairs(
         [size, Node(pairs, "Reshape", (data.tensor, size.name), view), made],

@@ -16,8 +16,8 @@ POOLS = frozenset({"MaxPool", "AvgPool"})
 def pool(site: Site, name: str, op: Node) -> Lowered:
     """QuantizedMaxPool or QuantizedAvgPool."""
     data = site.operand(op.data_inputs[0])
-    window = Window(tuple(op.attrs["strides"].list.i), op.attrs["padding"].s.decode())
-    kernel = quantized_pool(name, op.op, data.codes, ksize=tuple(op.attrs["ksize"].list.i), window=window)
+    window = Window(op.integers("strides"), op.text("padding"))
+    kernel = quantized_pool(name, op.op, data.codes, ksize=op.integers("ksize"), window=window)
     return Lowered([kernel], data.span)
 
 

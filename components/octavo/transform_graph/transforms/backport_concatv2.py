@@ -19,9 +19,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from octavo.graph import Graph, Node
-from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.attrs import DType
 from octavo.graph.names import fresh_name
-from octavo.graph.op_defs import attr_value
 
 
 def backport_concatv2(graph: Graph) -> Graph:
@@ -34,13 +33,12 @@ def _backported(graph: Graph, node: Node) -> Iterator[Node]:
         yield node
         return
     *values, axis = node.data_inputs
-    index = attr_value(node, "Tidx")
-    if read_dtype(index) != "int32":
+    if node.dtype("Tidx") != "int32":
         cast = Node(
             fresh_name(f"{node.name}/axis", graph.nodes),
             "Cast",
             (axis,),
-            {"SrcT": index, "DstT": dtype_attr("int32")},
+            {"SrcT": node.attr("Tidx"), "DstT": DType("int32")},
             node.device,
         )
         yield cast

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, output_index, producer_name, rewire
-from octavo.graph.attrs import dtype_attr
+from octavo.graph.attrs import DType
 from octavo.graph.names import fresh_name
 from octavo.graph.op_defs import CONTROL_FLOW
 
@@ -55,7 +55,7 @@ def backport_tensor_array_v3(graph: Graph) -> Graph:
     carriers = _carriers(graph, makers)
     nodes = []
     for node in rewire(graph.nodes.values(), {f"{name}:1": flow for name, flow in flows.items()}):
-        nodes.append(node.with_attrs(T=dtype_attr("string")) if node.name in carriers else _version_2(node))
+        nodes.append(node.with_attrs(T=DType("string")) if node.name in carriers else _version_2(node))
         if node.name in flows:
             nodes.append(replace(const_node(flows[node.name], np.float32(1)), inputs=(f"^{node.name}",)))
     return replace(graph.with_nodes(nodes), versions=_old(graph.versions))

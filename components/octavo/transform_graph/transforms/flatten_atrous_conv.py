@@ -28,10 +28,8 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node
-from octavo.graph.attrs import int_list_attr, read_dtype, string_attr
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import Outcome, apply_rules, rule
 from octavo.graph.tensors import Array
@@ -53,7 +51,7 @@ def flatten(m: Match) -> Edit:
     weights = constant(m.graph, m.tensors["filter"])
     name = _name_of_filter(m.graph, m.tensors["filter"], m["batch"].name)
     sides = _sides(m, block, weights)
-    filters = const_node(name, _spread(weights, block), read_dtype(conv.attrs["T"]))
+    filters = const_node(name, _spread(weights, block), conv.dtype("T"))
     edges = dict.fromkeys((*m.control_inputs, *m["space"].control_inputs))
     flat = replace(conv, name=m["batch"].name, inputs=(m.tensors["x"], name, *edges))
     flat = _padded(flat, sides, filters_size=(_size(weights, 0, block), _size(weights, 1, block)))
@@ -66,10 +64,10 @@ def flatten_atrous_conv(graph: Graph) -> Outcome:
 
 
 def _refuse_strides(conv: Node) -> None:
-    if attr_value(conv, "data_format").s != b"NHWC":
+    if conv.text("data_format") != "NHWC":
         raise Miss(f"{conv.op} has its channels first", at=conv.name)
     for name in ("strides", "dilations"):
-        if any(n != 1 for n in attr_value(conv, name).list.i):
+        if any(n != 1 for n in conv.integers(name)):
             raise Miss(f"{conv.op} has {name}", at=conv.name)
 
 
@@ -95,11 +93,11 @@ def _sides(m: Match, block: tuple[int, int], weights: Array) -> Sides:
 
 
 def _own_padding(conv: Node, weights: Array) -> Sides:
-    kind = conv.attrs["padding"].s
-    if kind == b"EXPLICIT":
-        _, (top, bottom), (left, right), _ = np.reshape(attr_value(conv, "explicit_paddings").list.i, (4, 2)).tolist()
+    kind = conv.text("padding")
+    if kind == "EXPLICIT":
+        _, (top, bottom), (left, right), _ = np.reshape(conv.integers("explicit_paddings"), (4, 2)).tolist()
         return (top, bottom), (left, right)
-    return _same(weights.shape[0], weights.shape[1]) if kind == b"SAME" else ((0, 0), (0, 0))
+    return _same(weights.shape[0], weights.shape[1]) if kind == "SAME" else ((0, 0), (0, 0))
 
 
 def _same(height: int, width: int) -> Sides:
@@ -116,8 +114,8 @@ def _padded(conv: Node, sides: Sides, *, filters_size: tuple[int, int]) -> Node:
     elif sides == _same(*filters_size):
         kind = "SAME"
     else:
-        attrs["explicit_paddings"] = int_list_attr([0, 0, *sides[0], *sides[1], 0, 0])
-    return replace(conv, attrs={**attrs, "padding": string_attr(kind)})
+        attrs["explicit_paddings"] = (0, 0, *sides[0], *sides[1], 0, 0)
+    return replace(conv, attrs={**attrs, "padding": kind})
 
 
 def _size(weights: Array, dimension: int, block: tuple[int, int]) -> int:

@@ -37,8 +37,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, const_value, producer_name
-from octavo.graph.attrs import bool_attr, dtype_attr, int_attr
-from octavo.graph.op_defs import attr_value
+from octavo.graph.attrs import DType
 from octavo.graph.sort import execution_order
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
@@ -103,15 +102,15 @@ def _product(space: Workspace, node: Node | None, shapes: Mapping[str, Shape]) -
 
 
 def _batch_matmul(node: Node, matrix: Array, shape: tuple[int | None, ...]) -> Product | None:
-    if matrix.ndim != 2 or attr_value(node, "adj_x").b:
+    if matrix.ndim != 2 or node.flag("adj_x"):
         return None
-    flat = matrix.T if attr_value(node, "adj_y").b else matrix
+    flat = matrix.T if node.flag("adj_y") else matrix
     return Product((node,), node.data_inputs[0], flat, len(shape) - 1, (flat.shape[1],))
 
 
 def _einsum(node: Node, matrix: Array, shape: tuple[int | None, ...]) -> Product | None:
     """An Einsum whose second operand begins with the letters that the first one ends with: "abc,cd->abd"."""
-    operands, _, result = node.attrs["equation"].s.decode().replace(" ", "").partition("->")
+    operands, _, result = node.text("equation").replace(" ", "").partition("->")
     left, _, right = operands.partition(",")
     summed = len([letter for letter in right if letter in left])
     lead = len(left) - summed
@@ -169,7 +168,7 @@ def _matmul(product: Product) -> list[Node]:
     if product.matrix is None:
         return [node]
     rows, shape, matrix = f"{node.name}/rows", f"{node.name}/rows/shape", f"{node.name}/matrix"
-    flags = {"T": dtype_attr("float32"), "transpose_a": bool_attr(False), "transpose_b": bool_attr(False)}
+    flags = {"T": DType("float32"), "transpose_a": False, "transpose_b": False}
     return [
         const_node(shape, np.array([-1, product.matrix.shape[0]], np.int32)),
         _reshape(rows, product.rows, shape),
@@ -194,15 +193,15 @@ def _unflattened(name: str, rows: str, product: Product, shapes: Mapping[str, Sh
 
 def _run_time_shape(name: str, product: Product) -> list[Node]:
     whole, begin, end, step, lead = (f"{name}/{part}" for part in ("whole", "begin", "end", "step", "lead"))
-    int32 = {"T": dtype_attr("int32"), "Index": dtype_attr("int32")}
+    int32 = {"T": DType("int32"), "Index": DType("int32")}
     masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    joined = {"T": dtype_attr("int32"), "N": int_attr(2), "Tidx": dtype_attr("int32")}
+    joined = {"T": DType("int32"), "N": 2, "Tidx": DType("int32")}
     return [
-        Node(whole, "Shape", (product.rows,), {"T": dtype_attr("float32"), "out_type": dtype_attr("int32")}),
+        Node(whole, "Shape", (product.rows,), {"T": DType("float32"), "out_type": DType("int32")}),
         const_node(begin, np.array([0], np.int32)),
         const_node(end, np.array([product.lead], np.int32)),
         const_node(step, np.array([1], np.int32)),
-        Node(lead, "StridedSlice", (whole, begin, end, step), {**int32, **{mask: int_attr(0) for mask in masks}}),
+        Node(lead, "StridedSlice", (whole, begin, end, step), {**int32, **dict.fromkeys(masks, 0)}),
         const_node(f"{name}/tail", np.array(product.tail, np.int32)),
         const_node(f"{name}/axis", np.int32(0)),
         Node(f"{name}/shape", "ConcatV2", (lead, f"{name}/tail", f"{name}/axis"), joined),
@@ -252,5 +251,5 @@ def _only_reader(space: Workspace, node: Node) -> Node | None:
 
 
 def _reshape(name: str, tensor: str, shape: str, *, like: Node | None = None) -> Node:
-    attrs = like.attrs if like else {"T": dtype_attr("float32"), "Tshape": dtype_attr("int32")}
+    attrs = like.attrs if like else {"T": DType("float32"), "Tshape": DType("int32")}
     return Node(name, "Reshape", (tensor, shape), attrs)

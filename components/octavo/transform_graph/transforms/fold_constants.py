@@ -32,10 +32,9 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, output_index, producer_name
-from octavo.graph.attrs import read_dtype
 from octavo.graph.constants import computed, foldable_nodes, without_control_edges
 from octavo.graph.frames import in_control_flow
-from octavo.graph.op_defs import attr_value, output_dtypes
+from octavo.graph.op_defs import output_dtypes
 from octavo.graph.tensors import Array
 from octavo.graph.workspace import Edit, Workspace
 from octavo.runtime.session import GraphSession
@@ -102,7 +101,7 @@ def _answer(node: Node, shape: Shape) -> Node:
         return node
     sizes = [size for size in shape if size is not None]
     value = {"Shape": sizes, "Size": math.prod(sizes), "Rank": len(shape)}[node.op]
-    dtype = "int32" if node.op == "Rank" else read_dtype(attr_value(node, "out_type"))
+    dtype = "int32" if node.op == "Rank" else node.dtype("out_type")
     const = const_node(node.name, np.array(value, dtype))
     return replace(const, inputs=node.control_inputs, device=node.device)
 

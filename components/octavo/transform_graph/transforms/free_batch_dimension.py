@@ -29,7 +29,7 @@ import numpy as np
 
 from octavo.errors import GraphError
 from octavo.graph import Graph, Node, const_node, const_value, producer_name
-from octavo.graph.attrs import read_shape, shape_attr
+from octavo.graph.attrs import TensorShape
 from octavo.graph.miss import Miss
 from octavo.graph.op_defs import is_quantized
 from octavo.graph.rewrite import Outcome
@@ -64,7 +64,7 @@ def _left(graph: Graph, names: Collection[str], miss: Miss) -> Outcome:
 
 
 def _takes_one(node: Node) -> bool:
-    shape = read_shape(node.attrs["shape"]) if node.op == "Placeholder" and "shape" in node.attrs else None
+    shape = node.shape("shape") if node.op == "Placeholder" and "shape" in node.attrs else None
     return shape is not None and shape[:1] == (1,)
 
 
@@ -89,9 +89,9 @@ def _freed(graph: Graph, names: Collection[str], shapes: Mapping[str, Shape]) ->
     """The graph with the Placeholders, and the shape constants behind them, freed."""
     space = Workspace(graph)
     for name in names:
-        sizes = read_shape(graph.nodes[name].attrs["shape"])
+        sizes = graph.nodes[name].shape("shape")
         assert sizes is not None
-        free = graph.nodes[name].with_attrs(shape=shape_attr([None, *sizes[1:]]))
+        free = graph.nodes[name].with_attrs(shape=TensorShape((None, *sizes[1:])))
         space.apply(Edit(frozenset({name}), (free,)))
     for reshape in (node for name in graph.fed_by(names) if (node := graph.nodes[name]).op == "Reshape"):
         old = graph.producer(reshape.data_inputs[1])

@@ -36,7 +36,6 @@ from pydantic import ValidationError
 
 from octavo.errors import CalibrationError, SpecError
 from octavo.graph import Graph, const_node
-from octavo.graph.attrs import read_dtype
 from octavo.graph.workspace import Edit, Workspace
 from octavo.int8.spans import SCALAR_OPS
 from octavo.ranges.choose import choose_range
@@ -114,10 +113,10 @@ def _codes(graph: Graph, name: str) -> Codes:
     todo, seen = [name], {name}
     while todo:
         for reader in graph.consumers[todo.pop()]:
-            if reader.op == "QuantizeV2" and read_dtype(reader.attrs["T"]) in ("quint8", "qint8"):
-                if reader.attrs["mode"].s == b"MIN_FIRST":
+            if reader.op == "QuantizeV2" and reader.dtype("T") in ("quint8", "qint8"):
+                if reader.text("mode") == "MIN_FIRST":
                     return "shifted"
-                return "unsigned" if read_dtype(reader.attrs["T"]) == "quint8" else "signed"
+                return "unsigned" if reader.dtype("T") == "quint8" else "signed"
             if reader.op in SCALAR_OPS and reader.name not in seen:
                 seen.add(reader.name)
                 todo.append(reader.name)

@@ -41,9 +41,7 @@ from __future__ import annotations
 import numpy as np
 
 from octavo.graph import Graph, const_node
-from octavo.graph.attrs import string_attr
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import const_dtype
 from octavo.graph.workspace import Edit, Workspace
@@ -59,7 +57,7 @@ def fuse_quantized_matmul_and_requantize(graph: Graph) -> Outcome:
 
 def _fused(space: Workspace, found: Requantized) -> Edit:
     kernel, span = found.kernel, found.span
-    if attr_value(kernel.node, "transpose_a").b:
+    if kernel.node.flag("transpose_a"):
         raise Miss("transpose_a has no INT8 kernel", at=kernel.node.name)
     const_tensor(space, kernel.weights.tensor, "the matrix of weights")
     assert kernel.bias is not None
@@ -74,12 +72,12 @@ def _fused(space: Workspace, found: Requantized) -> Edit:
         kernel.data,
         kernel.weights,
         bias.name,
-        transpose_b=attr_value(kernel.node, "transpose_b").b,
+        transpose_b=kernel.node.flag("transpose_b"),
         activation="Relu" if kernel.relu else None,
         leakyrelu_alpha=0.2,
         output=(low.name, high.name, span.dtype),
         controls=found.control_inputs,
     )
-    mode = attr_value(kernel.node, "input_quant_mode").s.decode()
+    mode = kernel.node.text("input_quant_mode")
     drop = frozenset({found.name, *(each.name for each in dequantizes)})
-    return Edit(drop, (low, high, node.with_attrs(input_quant_mode=string_attr(mode)), *dequantizes))
+    return Edit(drop, (low, high, node.with_attrs(input_quant_mode=mode), *dequantizes))

@@ -28,10 +28,11 @@ sum, the summand is copied.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from octavo.graph import Graph, Node, output_index, producer_name
-from octavo.graph.attrs import dtype_attr, dtype_list_attr, int_attr, string_attr
+from octavo.graph.attrs import DType
 from octavo.graph.op_defs import CONTROL_FLOW, output_dtypes
 from octavo.intel_graphs.runnable import runnable
 from octavo.ranges.log_records import PRINT
@@ -61,7 +62,7 @@ def insert_logging(
         summarize: print this many values of each output; -1 is all.
     """
     ports = _read_ports(graph)
-    settings = {"first_n": int_attr(first_n), "summarize": int_attr(summarize)}
+    settings = {"first_n": first_n, "summarize": summarize}
     prints = {}
     for node in graph.nodes.values():
         chosen = (not op or node.op in op) and (not prefix or node.name.startswith(prefix))
@@ -91,14 +92,14 @@ def _printable(graph: Graph, node: Node) -> bool:
     return not is_print and f"{node.name}{PRINT}" not in graph.nodes and node.op not in CONTROL_FLOW
 
 
-def _print_of(node: Node, read: set[int], message: str, settings: dict[str, object]) -> Node:
+def _print_of(node: Node, read: set[int], message: str, settings: Mapping[str, object]) -> Node:
     dtypes = output_dtypes(node)
     ports = sorted({max(port, 0) for port in read})  # a control edge counts as output 0
     printed = [node.name if port == 0 else f"{node.name}:{port}" for port in ports]
     attrs = {
-        "T": dtype_attr(dtypes[0]),
-        "U": dtype_list_attr([dtypes[port] for port in ports]),
-        "message": string_attr(message),
+        "T": DType(dtypes[0]),
+        "U": tuple(DType(dtypes[port]) for port in ports),
+        "message": message,
         **settings,
     }
     return Node(f"{node.name}{PRINT}", "Print", (node.name, *printed), attrs, node.device)

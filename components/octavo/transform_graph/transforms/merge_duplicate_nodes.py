@@ -24,7 +24,9 @@ from __future__ import annotations
 import hashlib
 
 from octavo.graph import Graph, Node, is_control, producer_name, rewire
-from octavo.graph.op_defs import CONTROL_FLOW, op_def
+from octavo.graph.attr_proto import attr_bytes
+from octavo.graph.op_defs import CONTROL_FLOW
+from octavo.graph.registry import op_def
 from octavo.graph.sort import execution_order
 
 NEVER_MERGED = CONTROL_FLOW | {"Placeholder", "PlaceholderWithDefault", "PlaceholderV2", "_Arg"}
@@ -61,7 +63,7 @@ def _identity(node: Node, first: dict[str, str]) -> object:
     attrs = hashlib.sha256()
     for key in sorted(node.attrs):
         attrs.update(key.encode())
-        attrs.update(hashlib.sha256(node.attrs[key].SerializeToString(deterministic=True)).digest())
+        attrs.update(hashlib.sha256(attr_bytes(node.attrs[key])).digest())
     return node.op, node.device, inputs, controls, attrs.digest()
 
 

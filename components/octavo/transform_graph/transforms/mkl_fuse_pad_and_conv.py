@@ -48,9 +48,8 @@ import logging
 from dataclasses import replace
 
 from octavo.graph import Graph, Node, const_node, const_value
-from octavo.graph.attrs import dtype_attr, int_list_attr, read_dtype
+from octavo.graph.attrs import DType
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import only_reader
 from octavo.graph.rewrite import Outcome
 from octavo.graph.tensors import Array
@@ -83,9 +82,9 @@ def _fused(space: Workspace, conv: Node) -> Edit:
     pad = space.producer(conv.data_inputs[0])
     codes = space.producer(pad.data_inputs[0])
     paddings = _paddings(space, pad)
-    if attr_value(conv, "padding").s != b"VALID" or attr_value(conv, "data_format").s != b"NHWC":
+    if conv.text("padding") != "VALID" or conv.text("data_format") != "NHWC":
         raise Miss("it pads by itself, or is NCHW; wanted VALID and NHWC", at=conv.name)
-    if codes.op != "Dequantize" or read_dtype(codes.attrs["T"]) != "quint8" or not _unsigned(space, codes):
+    if codes.op != "Dequantize" or codes.dtype("T") != "quint8" or not _unsigned(space, codes):
         raise Miss(f"its Pad reads {codes.op} {codes.name!r}; wanted unsigned codes through a Dequantize", at=pad.name)
     weights = space.producer(conv.data_inputs[1])
     bias_add = only_reader(space, conv)
@@ -116,7 +115,7 @@ def _paddings(space: Workspace, pad: Node) -> tuple[int, ...]:
 
 def _unsigned(space: Workspace, codes: Node) -> bool:
     """Whether code 0 stands for zero: the codes are SCALED, or those of a Relu."""
-    if attr_value(codes, "mode").s == b"SCALED":
+    if codes.text("mode") == "SCALED":
         return True
     maker = space.producer(codes.data_inputs[0])
     while maker.op in CARRIERS:
@@ -127,7 +126,7 @@ def _unsigned(space: Workspace, codes: Node) -> bool:
 def _quantizer(space: Workspace, relu: Node) -> Node:
     """The node that quantizes a Relu's result with the range that it has in each run."""
     for node in space.readers(relu.name):
-        if node.op == "QuantizeV2" and read_dtype(node.attrs["T"]) == "quint8" and node.data_inputs[0] == relu.name:
+        if node.op == "QuantizeV2" and node.dtype("T") == "quint8" and node.data_inputs[0] == relu.name:
             if [space.producer(t).op for t in node.data_inputs[1:]] == ["Min", "Max"]:
                 return node
             raise Miss("the range behind it is frozen already, or not measured", at=node.name)
@@ -144,13 +143,13 @@ def _kernel(
         const_node(f"{name}/pad_fusion_filter_max", quantized.high),
     )
     attrs = {
-        "Tinput": dtype_attr("quint8"),
-        "Tfilter": dtype_attr("qint8"),
-        "out_type": dtype_attr("qint32"),
+        "Tinput": DType("quint8"),
+        "Tfilter": DType("qint8"),
+        "out_type": DType("qint32"),
         "strides": conv.attrs["strides"],
         "padding": conv.attrs["padding"],
-        "dilations": attr_value(conv, "dilations"),
-        "padding_list": int_list_attr(paddings),
+        "dilations": conv.attr("dilations"),
+        "padding_list": tuple(paddings),
     }
     data, low, high = codes.data_inputs
     inputs = (data, filters[0].name, bias, low, high, filters[1].name, filters[2].name)
@@ -160,6 +159,6 @@ def _kernel(
 def _requantized(quantize: Node, kernel: str) -> tuple[Node, Node]:
     """The range of a kernel's result and its Requantize, in the place of a QuantizeV2."""
     ranges = requantization_range(f"{quantize.name}/pad_fusion_requantization_range", kernel)
-    attrs = {"Tinput": dtype_attr("qint32"), "out_type": dtype_attr("quint8")}
+    attrs = {"Tinput": DType("qint32"), "out_type": DType("quint8")}
     inputs = (kernel, f"{kernel}:1", f"{kernel}:2", ranges.name, f"{ranges.name}:1", *quantize.control_inputs)
     return ranges, Node(quantize.name, "Requantize", inputs, attrs)

@@ -37,7 +37,6 @@ from octavo.errors import SpecError
 from octavo.generic_eightbit.eightbit import Converter, is_decoded, without_unread
 from octavo.generic_eightbit.eightbit_kernels import GONE, KERNELS, check, quantized_inputs, trained_range
 from octavo.graph import Graph, Node, rewire
-from octavo.graph.attrs import read_dtype
 from octavo.graph.miss import Miss
 from octavo.graph.rewrite import Misses, Outcome
 from octavo.graph.sort import execution_order
@@ -83,7 +82,7 @@ def quantize_nodes(
             converter.convert(node)
         elif trained_range(graph, node):
             converter.convert_fake_quant(node, absorbed=node.name in absorbed)
-        elif inputs and node.op == "Placeholder" and read_dtype(node.attrs["dtype"]) == "float32":
+        elif inputs and node.op == "Placeholder" and node.dtype("dtype") == "float32":
             renames[node.name] = converter.convert_placeholder(node, *inputs)
         else:
             converter.keep(node)

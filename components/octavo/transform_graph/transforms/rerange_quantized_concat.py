@@ -44,9 +44,8 @@ from dataclasses import replace
 import numpy as np
 
 from octavo.graph import Graph, Node, const_node, const_value
-from octavo.graph.attrs import read_dtype
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import op_def
+from octavo.graph.registry import op_def
 from octavo.graph.rewrite import Outcome
 from octavo.graph.workspace import Edit, Workspace
 
@@ -79,7 +78,7 @@ def rerange_quantized_concat(graph: Graph) -> Outcome:
 
 
 def _behind(space: Workspace, concat: Node) -> Iterator[str]:
-    todo = list(concat.data_inputs[: concat.attrs["N"].i])
+    todo = list(concat.data_inputs[: concat.integer("N")])
     seen: set[str] = set()
     while todo:
         node = space.producer(todo.pop())
@@ -87,7 +86,7 @@ def _behind(space: Workspace, concat: Node) -> Iterator[str]:
             continue
         seen.add(node.name)
         if node.op == CONCAT:
-            todo += node.data_inputs[: node.attrs["N"].i]
+            todo += node.data_inputs[: node.integer("N")]
         elif node.op in POOLS:
             todo.append(node.data_inputs[0])
         elif _range_at(node) is None:
@@ -99,7 +98,7 @@ def _behind(space: Workspace, concat: Node) -> Iterator[str]:
 def _range_at(node: Node) -> int | None:
     """Where the range of a conv's result stands among its inputs; None for other ops."""
     if node.op in FUSED_CONVS:
-        return len(node.data_inputs) - 2 if b"Requantize" in node.attrs["fused_ops"].list.s else None
+        return len(node.data_inputs) - 2 if "Requantize" in node.texts("fused_ops") else None
     if not (node.op.startswith(("QuantizedConv2D", "QuantizedDepthwiseConv2D")) and node.op.endswith("AndRequantize")):
         return None
     return [arg.name for arg in op_def(node.op).input_arg].index("min_freezed_output")
@@ -119,7 +118,7 @@ def _groups(kernels: dict[str, frozenset[str]]) -> list[set[str]]:
 def _rerange(space: Workspace, names: list[str]) -> None:
     """Give kernels the widest of their ranges; all of them or none."""
     nodes = [space.nodes[name] for name in names]
-    if len({read_dtype(node.attrs["out_type"]) for node in nodes}) > 1:
+    if len({node.dtype("out_type") for node in nodes}) > 1:
         raise Miss("some of its kernels give signed codes, some unsigned", at=names[0])
     ends = [_ends(space, node) for node in nodes]
     widest = (min(low for low, _ in ends), max(high for _, high in ends))

@@ -37,10 +37,9 @@ import numpy as np
 
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, const_value, output_index
-from octavo.graph.attrs import dtype_attr, read_dtype
+from octavo.graph.attrs import DType
 from octavo.graph.constants import constant
 from octavo.graph.miss import Miss
-from octavo.graph.op_defs import attr_value
 from octavo.graph.pattern import Match, Value, op
 from octavo.graph.rewrite import Outcome, Rule, apply_rules, rule
 from octavo.graph.tensors import Array
@@ -93,7 +92,7 @@ def _rule(tables: dict[str, str], read: ReadVariable) -> Rule:
     @rule(op("Gather|GatherV2", Value("params"), Value("ids"), name="gather"), anchor="gather")
     def look_up(m: Match) -> Edit:
         gather = m["gather"]
-        if gather.op == "GatherV2" and (attr_value(gather, "batch_dims").i or constant(m.graph, gather.data_inputs[2])):
+        if gather.op == "GatherV2" and (gather.integer("batch_dims") or constant(m.graph, gather.data_inputs[2])):
             raise Miss("GatherV2 gathers along another axis than the first", at=gather.name)
         weight, edges = _weight_of(m.graph, m.tensors["params"])
         table: tuple[Node, ...] = ()
@@ -119,8 +118,8 @@ def _weight_of(graph: Workspace, tensor: str) -> tuple[Node, tuple[str, ...]]:
         node = graph.producer(node.data_inputs[0])
     if node.op not in VARIABLES | {"Const"} or node.name in graph.input_names or output_index(tensor):
         raise Miss(f"{tensor!r} is made by {node.op}; wanted a Const or a variable", at=tensor)
-    if node.control_inputs or read_dtype(node.attrs["dtype"]) != "float32":
-        raise Miss(f"{node.op} holds {read_dtype(node.attrs['dtype'])}, or waits; wanted float32", at=node.name)
+    if node.control_inputs or node.dtype("dtype") != "float32":
+        raise Miss(f"{node.op} holds {node.dtype('dtype')}, or waits; wanted float32", at=node.name)
     return node, tuple(edges)
 
 
@@ -140,7 +139,7 @@ def _table(graph: Workspace, weight: Node, rows: Array) -> tuple[Node, ...]:
     names = [
         graph.fresh_name(f"{weight.name}/{what}") for what in ("indices", "values", "HashTable", "InitializeTable")
     ]
-    int64, float32 = dtype_attr("int64"), dtype_attr("float32")
+    int64, float32 = DType("int64"), DType("float32")
     return (
         const_node(names[0], keys.astype(np.int64)),
         const_node(names[1], values),
@@ -153,19 +152,19 @@ def _lookup(m: Match, table: str, edges: tuple[str, ...]) -> tuple[Node, ...]:
     """What stands in for a gather: the lookup, and a dimension behind its result."""
     gather, ids = m["gather"], m.tensors["ids"]
     nodes = []
-    if read_dtype(gather.attrs["Tindices"]) != "int64":
-        attrs = {"SrcT": gather.attrs["Tindices"], "DstT": dtype_attr("int64")}
+    if gather.dtype("Tindices") != "int64":
+        attrs = {"SrcT": gather.attrs["Tindices"], "DstT": DType("int64")}
         nodes.append(Node(m.graph.fresh_name(f"{gather.name}/Cast"), "Cast", (ids,), attrs, gather.device))
         ids = nodes[0].name
     names = [m.graph.fresh_name(f"{gather.name}/{n}") for n in ("Const", "LookupTableFind", "ExpandDims/Const")]
-    found = {"Tin": dtype_attr("int64"), "Tout": dtype_attr("float32")}
+    found = {"Tin": DType("int64"), "Tout": DType("float32")}
     control = tuple(dict.fromkeys(edges))
     return (
         *nodes,
         const_node(names[0], np.float32(0)),
         Node(names[1], "LookupTableFindV2", (table, ids, names[0], *control), found, gather.device),
         const_node(names[2], np.int32(-1)),
-        Node(gather.name, "ExpandDims", (names[1], names[2]), {"T": dtype_attr("float32")}, gather.device),
+        Node(gather.name, "ExpandDims", (names[1], names[2]), {"T": DType("float32")}, gather.device),
     )
 
 

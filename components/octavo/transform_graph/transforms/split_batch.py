@@ -27,7 +27,7 @@ import numpy as np
 
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, const_node, is_control, load_graph, output_index, producer_name, save_graph
-from octavo.graph.attrs import dtype_attr, int_attr
+from octavo.graph.attrs import DType
 from octavo.graph.names import safe_name
 from octavo.graph.op_defs import CONTROL_FLOW, tensor_dtype, with_default_attrs
 from octavo.graph.tensors import Array
@@ -107,7 +107,7 @@ def _size_nodes(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
     yield from (const_node(f"{STEM}/{name}", np.int32(value)) for name, value in (("zero", 0), ("parts", parts)))
     yield from (const_node(f"{STEM}/{name}", np.array([value], np.int32)) for name, value in (("from", 0), ("by", 1)))
     yield _op(f"{STEM}/shape", "Shape", dtype, tensor)
-    yield _slice(f"{STEM}/batch", f"{STEM}/shape", f"{STEM}/from", f"{STEM}/by", "int32", shrink_axis_mask=int_attr(1))
+    yield _slice(f"{STEM}/batch", f"{STEM}/shape", f"{STEM}/from", f"{STEM}/by", "int32", shrink_axis_mask=1)
     yield const_node(f"{STEM}/others", np.int32(parts - 1))
     yield _op(f"{STEM}/filled", "AddV2", "int32", f"{STEM}/batch", f"{STEM}/others")
     yield _op(f"{STEM}/size", "FloorDiv", "int32", f"{STEM}/filled", f"{STEM}/parts")
@@ -115,7 +115,7 @@ def _size_nodes(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
         stem = f"{STEM}/{part}"
         yield const_node(f"{stem}/before", np.int32(part))
         yield _op(f"{stem}/first", "Mul", "int32", f"{STEM}/size", f"{stem}/before")
-        yield _op(f"{stem}/start", "Pack", "int32", f"{stem}/first", N=int_attr(1))
+        yield _op(f"{stem}/start", "Pack", "int32", f"{stem}/first", N=1)
         if 0 < part < parts:
             yield _op(f"{stem}/any", "Less", "int32", f"{stem}/first", f"{STEM}/batch")
 
@@ -138,9 +138,9 @@ def _joined(tensor: str, dtype: str, parts: int) -> Iterator[Node]:
     for part in range(1, parts):
         name = f"{tensor}/part_{part}"
         yield _op(f"{name}/no_rows", "Switch", dtype, f"{tensor}/no_rows", f"{STEM}/{part}/any")
-        yield _op(f"{name}/rows", "Merge", dtype, f"{name}/no_rows", name, N=int_attr(2))
+        yield _op(f"{name}/rows", "Merge", dtype, f"{name}/no_rows", name, N=2)
         given.append(f"{name}/rows")
-    yield _op(tensor, "ConcatV2", dtype, *given, f"{STEM}/zero", N=int_attr(parts))
+    yield _op(tensor, "ConcatV2", dtype, *given, f"{STEM}/zero", N=parts)
 
 
 def _copy(node: Node, graph: Graph, behind: frozenset[str], part: int) -> Node:
@@ -164,12 +164,12 @@ def _part_of(tensor: str, part: int) -> str:
 
 
 def _slice(name: str, tensor: str, start: str, stop: str, dtype: str, **attrs: Any) -> Node:
-    index = dtype_attr("int32")
+    index = DType("int32")
     return _op(name, "StridedSlice", dtype, tensor, start, stop, f"{STEM}/by", Index=index, **attrs)
 
 
 def _op(name: str, op: str, dtype: str, *inputs: str, **attrs: Any) -> Node:
-    return with_default_attrs(Node(name, op, inputs, {"T": dtype_attr(dtype), **attrs}))
+    return with_default_attrs(Node(name, op, inputs, {"T": DType(dtype), **attrs}))
 
 
 def _prove(graph: Graph, made: Graph, parts: int) -> None:

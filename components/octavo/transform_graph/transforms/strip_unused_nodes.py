@@ -26,8 +26,8 @@ from dataclasses import replace
 
 from octavo.errors import GraphError, SpecError
 from octavo.graph import Graph, Node, output_index, producer_name
-from octavo.graph.attrs import dtype_attr, shape_attr
-from octavo.graph.op_defs import attr_value, output_dtypes
+from octavo.graph.attrs import TensorShape, named_dtype
+from octavo.graph.op_defs import output_dtypes
 
 LOG = logging.getLogger(__name__)
 
@@ -87,15 +87,15 @@ def _by_name(names: tuple[str, ...], values: tuple[str, ...], what: str) -> dict
 
 def _placeholder(node: Node, tensor: str, dtype: str, shape: str) -> Node:
     kind = _read_dtype(dtype or output_dtypes(node)[output_index(tensor)])
-    declared = attr_value(node, "shape") if node.op == "PlaceholderWithDefault" else None
-    size = shape_attr(_read_shape(shape)) if shape else declared or shape_attr(None)
+    declared = node.attr("shape") if node.op == "PlaceholderWithDefault" else None
+    size = TensorShape(_read_shape(shape)) if shape else declared or TensorShape(unknown_rank=True)
     return Node(node.name, "Placeholder", (), {"dtype": kind, "shape": size}, node.device)
 
 
 def _read_dtype(text: str) -> object:
     names = {"float": "float32", "double": "float64"}
     try:
-        return dtype_attr(names.get(text, text))
+        return named_dtype(names.get(text, text))
     except TypeError as fault:
         raise SpecError(f"{text!r} is no dtype; wanted one like float, uint8 or int32") from fault
 
