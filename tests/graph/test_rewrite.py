@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from octavo.errors import GraphError
@@ -119,6 +121,22 @@ def test_of_two_convs_that_meet_the_first_takes_the_sum_and_the_other_is_told() 
     """)
     assert outcome.graph.nodes["q"].inputs == ("x8", "w", "bias", "c2")
     assert "found QuantizedConv2D 'q', made by fuse_conv at 'c'" in str(outcome.reason("c2")[1])
+
+
+def test_a_miss_at_another_rules_result_keeps_its_kind_and_its_way_out() -> None:
+    @rule(op("Relu", Value("x"), name="relu"), anchor="relu")
+    def renamed(match: Match) -> Edit:
+        return Edit(frozenset({match.root.name}), (replace(match.root, name="made", op="Elu"),), {"r": "made"})
+
+    @rule(op("Tanh", Value("x"), name="tanh"), anchor="tanh")
+    def declined(match: Match) -> Edit:
+        raise Miss("it reads an Elu", at=match["tanh"].inputs[0], kind="no kernel", way_out="use a Relu")
+
+    outcome = apply_rules(parse_graph("x = Placeholder()\nr = Relu(x)\nt = Tanh(r)"), [renamed, declined])
+    miss = outcome.reason("t")[1]
+
+    assert miss.reason == "it reads an Elu, made by renamed at 'r'"
+    assert (miss.kind, miss.way_out) == ("no kernel", "use a Relu")
 
 
 def test_of_several_misses_the_farthest_is_told() -> None:

@@ -120,6 +120,7 @@ def _with_maker(miss: Miss, makers: Mapping[str, str]) -> Miss:
     """The miss; where another rule's result was in the way, with that rule and its anchor named."""
     if miss.at not in makers:
         return miss
-    told = Miss(f"{miss.reason}, made by {makers[miss.at]}", at=miss.at)
+    reason = f"{miss.reason}, made by {makers[miss.at]}"
+    told = Miss(reason, at=miss.at, kind=miss.kind, way_out=miss.way_out)
     told.bound = miss.bound
     return told
