@@ -17,6 +17,7 @@ from argo_workflows.model import io_argoproj_workflow_v1alpha1_workflow_template
 from argo_workflows.model_utils import OpenApiModel, validate_and_convert_types
 
 from helm_chart import CI_VALUES, Document, Helm, of_kind, the, with_settings
+from octavo.cluster.kubeflow import TITLES
 from octavo.indexed_job.settings import JobSettings
 
 NAMES = [file.name.removesuffix("-values.yaml") for file in CI_VALUES]
@@ -289,6 +290,13 @@ def test_an_indexed_job_is_refused_where_no_pipeline_makes_one(helm: Helm, mode:
 
     assert done.returncode != 0
     assert "indexedJob.enabled works in mode argo only" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "shown"), [("quantize-int8", TITLES["quantize-int8"]), ("nightly", "nightly")])
+def test_a_pipeline_that_is_a_kubernetes_object_is_shown_as_an_uploaded_one(helm: Helm, name: str, shown: str) -> None:
+    documents = helm.render(*with_settings({"mode": "kfp-native", "kfp.pipelineName": name}))
+
+    assert the(documents, "Pipeline", name)["spec"]["displayName"] == shown
 
 
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
