@@ -1,4 +1,4 @@
-"""What each stage makes of real models, as digests: `python tests/stage_digests.py` writes them anew.
+"""What each stage makes of real models, as digests: `.venv/bin/python tests/stage_digests.py` writes them anew.
 
 A digest is of the graph's text without the values of its floats, which differ between processors in their last bits:
 nodes, ops, inputs, attributes, and the shapes and dtypes of constants.
@@ -10,22 +10,20 @@ import hashlib
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "components"), str(ROOT / "tests")]
+from octavo.freeze_graph.freeze import frozen_model
+from octavo.graph import Graph
+from octavo.graph.text import to_text
+from octavo.quantize_graph.quantize import quantize
+from octavo.ranges.log_records import counted
+from octavo.recipe import Recipe, Target
+from octavo.transform_graph import stages
+from octavo.transform_graph.transform import transform
 
-from octavo.freeze_graph.freeze import frozen_model  # noqa: E402  of the folders above
-from octavo.graph import Graph  # noqa: E402
-from octavo.graph.text import to_text  # noqa: E402
-from octavo.quantize_graph.quantize import quantize  # noqa: E402
-from octavo.ranges.log_records import counted  # noqa: E402
-from octavo.recipe import Recipe, Target  # noqa: E402
-from octavo.transform_graph import stages  # noqa: E402
-from octavo.transform_graph.transform import transform  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 FILE = Path(__file__).parent / "quantize" / "stages.json"
 

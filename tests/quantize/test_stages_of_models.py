@@ -10,7 +10,7 @@ import pytest
 from stage_digests import FILE, OUTPUTS, QUICKSTART, stages_of
 
 KEPT = json.loads(FILE.read_text())
-CHANGED = "look at the difference, then run `python tests/stage_digests.py`"
+CHANGED = "look at the difference, then run `.venv/bin/python tests/stage_digests.py`"
 
 
 def test_the_quick_starts_graphs_are_those_that_were_looked_at(tmp_path: Path) -> None:
