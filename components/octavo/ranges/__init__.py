@@ -1,1 +1,1 @@
-"""Ranges: what calibration saw, in logs and exact sums, and which range eight bits are spent on."""
+"""What calibration saw, in logs and exact sums, and which range eight bits are spent on."""

@@ -1,1 +1,1 @@
-"""transform_graph: lists of graph transforms, in the language of TensorFlow's tool of that name."""
+"""Lists of graph transforms, in the language of TensorFlow's tool of that name."""
